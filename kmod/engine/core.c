@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 #include "core.h"
 
-#define FREE_CHUNK	64u		/* handles freed under one hold of a lock */
 #define REAP_PAGES	32u		/* pages detached, unmapped and freed together */
-#define SHRINK_MAGAZINES 64u		/* emptied by one call of a shrinker */
 
 /* Refill */
 
@@ -89,8 +87,7 @@ static u32 home_reap(struct uslab_home *home)
 	return detached;
 }
 
-/* Reap until nothing more goes. */
-static u64 home_reap_all(struct uslab_home *home)
+u64 uslab_home_reap(struct uslab_home *home)
 {
 	u64 released = 0;
 	u32 pages;
@@ -129,7 +126,7 @@ int uslab_core_refill(struct uslab_home *home, u32 *handles, u32 nr)
 	bag_empty(home, &bag);
 	if (err) {
 		ops->lock(home);
-		home_reap_all(home);	/* pages of an object that could not be completed */
+		uslab_home_reap(home);	/* pages of an object that could not be completed */
 		if (!got)
 			home->refill_failures++;
 		ops->unlock(home);
@@ -141,14 +138,10 @@ int uslab_core_refill(struct uslab_home *home, u32 *handles, u32 nr)
 
 /* Return */
 
-/*
- * Give up to FREE_CHUNK handles of one home back, with its lock held. Handles
- * of other homes count as bad. Returns pages freed; *freed gains the objects.
- */
-static u32 home_free(struct uslab_home *home, const u32 *handles, u32 nr, u32 *freed)
+u32 uslab_home_free(struct uslab_home *home, const u32 *handles, u32 nr, u32 *freed)
 {
 	const struct uslab_geometry *geo = &home->core->geo;
-	u32 local[FREE_CHUNK];
+	u32 local[USLAB_FREE_CHUNK];
 	u32 mine = 0;
 	u32 i;
 
@@ -157,7 +150,7 @@ static u32 home_free(struct uslab_home *home, const u32 *handles, u32 nr, u32 *f
 			local[mine++] = handles[i] - home_base(home);
 	home->slabs.bad += nr - mine;
 	*freed += uslab_slabs_free(&home->slabs, local, mine);
-	return (u32)home_reap_all(home);
+	return (u32)uslab_home_reap(home);
 }
 
 u32 uslab_core_return(struct uslab_core *core, const u32 *handles, u32 nr)
@@ -170,11 +163,11 @@ u32 uslab_core_return(struct uslab_core *core, const u32 *handles, u32 nr)
 		struct uslab_home *home = core->homes[index < core->geo.nr_homes ? index : 0];
 
 		i = first + 1;
-		while (i < nr && i - first < FREE_CHUNK &&
+		while (i < nr && i - first < USLAB_FREE_CHUNK &&
 		       uslab_handle_home(&core->geo, handles[i]) == index)
 			i++;
 		core->ops->lock(home);
-		home_free(home, handles + first, i - first, &freed);
+		uslab_home_free(home, handles + first, i - first, &freed);
 		core->ops->unlock(home);
 	}
 	return freed;
@@ -200,123 +193,6 @@ int uslab_core_grow(struct uslab_home *home)
 	return (int)nr;
 }
 
-/* Free what a popped magazine holds and push it on the empty stack. Lock held. */
-static u32 home_empty_magazine(struct uslab_home *home, struct uslab_stack *stack, u32 index)
-{
-	struct uslab_core *core = home->core;
-	struct uslab_magazine *mag = core->ops->magazine(core, index);
-	u32 nr = min_t(u32, READ_ONCE(mag->count), core->geo.magazine_size);
-	u32 handles[FREE_CHUNK];
-	u32 released = 0;
-	u32 freed = 0;
-	u32 i, j;
-
-	uslab_stack_account(stack, -(s64)nr);
-	for (i = 0; i < nr; i += j) {
-		for (j = 0; j < FREE_CHUNK && i + j < nr; j++)
-			handles[j] = READ_ONCE(mag->handle[i + j]);
-		released += home_free(home, handles, j, &freed);
-	}
-	WRITE_ONCE(mag->count, 0);
-	uslab_stack_push(&home->depot->empty, index, mag, USLAB_STACK_TRIES);
-	return released;
-}
-
-static bool home_lock(struct uslab_home *home, u32 flags)
-{
-	if (flags & USLAB_RECLAIM_TRYLOCK)
-		return home->core->ops->trylock(home);
-	home->core->ops->lock(home);
-	return true;
-}
-
-/*
- * Empty a stack, one magazine a hold of the lock. Neither what others push
- * meanwhile nor a chain that user space made a circle keeps us here: no more
- * magazines than exist are looked at, and few by a shrinker.
- */
-static u64 home_shrink_stack(struct uslab_home *home, struct uslab_stack *stack, u64 pages,
-			     u32 flags)
-{
-	const struct uslab_core_ops *ops = home->core->ops;
-	u32 left = ops->nr_magazines(home->core);
-	u64 released = 0;
-
-	if (flags & USLAB_RECLAIM_TRYLOCK)
-		left = min_t(u32, left, SHRINK_MAGAZINES);
-	while (released < pages && left--) {
-		u32 index;
-
-		if (!home_lock(home, flags))
-			break;
-		index = uslab_stack_pop(stack, ops->magazine, home->core, USLAB_STACK_TRIES);
-		if (index)
-			released += home_empty_magazine(home, stack, index);
-		ops->unlock(home);
-		if (!index)
-			break;
-		ops->resched();
-	}
-	return released;
-}
-
-u64 uslab_core_shrink_victim(struct uslab_home *home, u64 pages, u32 flags)
-{
-	return home_shrink_stack(home, &home->depot->victim, pages, flags);
-}
-
-bool uslab_core_rotate(struct uslab_home *home, u32 flags)
-{
-	struct uslab_depot *depot = home->depot;
-	s64 objects;
-	u32 chain;
-
-	if (!home_lock(home, flags))
-		return false;
-	if (!(READ_ONCE(depot->victim.head) & USLAB_HEAD_INDEX_MASK)) {
-		chain = uslab_stack_take_all(&depot->current_gen, USLAB_STACK_TRIES);
-		/*
-		 * The counter of current moves along, with the error that
-		 * operations in flight leave in it: their sum stays right.
-		 */
-		objects = READ_ONCE(depot->current_gen.objects);
-		uslab_stack_account(&depot->current_gen, (s64)-(u64)objects);
-		uslab_stack_account(&depot->victim, objects);
-		if (chain)
-			uslab_stack_install(&depot->victim, chain, USLAB_STACK_TRIES);
-		home->rotations++;
-	}
-	home->core->ops->unlock(home);
-	return true;
-}
-
-u64 uslab_core_age(struct uslab_home *home)
-{
-	u64 released = uslab_core_shrink_victim(home, U64_MAX, 0);
-
-	uslab_core_rotate(home, 0);
-	/* pages that a fault held when they were due */
-	home->core->ops->lock(home);
-	released += home_reap_all(home);
-	home->core->ops->unlock(home);
-	return released;
-}
-
-u64 uslab_core_shrink_depot(struct uslab_home *home, u64 pages, u32 flags)
-{
-	u64 released = uslab_core_shrink_victim(home, pages, flags);
-
-	if (released >= pages || !uslab_core_rotate(home, flags))
-		return released;
-	released += uslab_core_shrink_victim(home, pages - released, flags);
-	/* pages that a fault held when they were due */
-	if (released < pages && home_lock(home, flags)) {
-		released += home_reap_all(home);
-		home->core->ops->unlock(home);
-	}
-	return released;
-}
-
 /* Statistics */
 
 static u64 counter(const __s64 *counter)
@@ -333,6 +209,28 @@ u64 uslab_core_depot_objects(const struct uslab_home *home)
 			(u64)READ_ONCE(home->depot->victim.objects));
 
 	return counter(&sum);
+}
+
+u64 uslab_core_idle_objects(const struct uslab_core *core)
+{
+	/* never more than there can be, whatever user space counts */
+	u64 limit = core->geo.objects_size >> core->geo.granule_shift;
+	u64 objects = 0;
+	u32 i;
+
+	for (i = 0; i < core->geo.nr_homes; i++)
+		objects += min_t(u64, uslab_core_depot_objects(core->homes[i]), limit);
+	return min_t(u64, objects, limit);
+}
+
+u64 uslab_core_backed_bytes(const struct uslab_core *core)
+{
+	u64 pages = 0;
+	u32 i;
+
+	for (i = 0; i < core->geo.nr_homes; i++)
+		pages += READ_ONCE(core->homes[i]->slabs.backed);
+	return pages << PAGE_SHIFT;
 }
 
 static void stats_add_home(struct uslab_home *home, struct uslab_stats *stats)
@@ -391,4 +289,8 @@ void uslab_core_stats(struct uslab_core *core, struct uslab_stats *stats)
 	else
 		stats->puts = 0;
 	stats->magazines = core->ops->nr_magazines(core);
+	stats->passes = counter(&core->passes);
+	stats->pass_us = counter(&core->pass_us);
+	stats->throttles = counter(&core->throttles);
+	stats->throttled_us = counter(&core->throttled_us);
 }

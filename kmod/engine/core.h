@@ -62,6 +62,12 @@ struct uslab_core {
 	const struct uslab_core_ops *ops;
 	struct uslab_geometry geo;
 	struct uslab_home **homes;	/* [geo.nr_homes] */
+	u64 min_idle;			/* objects that reclaim leaves in depots */
+	u64 idle_limit;			/* see balance.h */
+	s64 passes;			/* counters, for the statistics */
+	s64 pass_us;
+	s64 throttles;
+	s64 throttled_us;
 };
 
 /* A user that scribbles on a stack head can delay us this often, not longer. */
@@ -87,30 +93,27 @@ u32 uslab_core_return(struct uslab_core *core, const u32 *handles, u32 nr);
 /* New magazines on the home's empty stack: how many, or -ENOMEM, -ENOSPC. */
 int uslab_core_grow(struct uslab_home *home);
 
-/* How a reclaim pass behaves. */
-#define USLAB_RECLAIM_TRYLOCK	0x1	/* give up rather than wait for the home's lock */
-
-/**
- * uslab_core_shrink_victim() - empty the victim generation, magazine by magazine
- * @pages: stop after this many pages
- *
- * Return: pages freed.
- */
-u64 uslab_core_shrink_victim(struct uslab_home *home, u64 pages, u32 flags);
-
-/* One aging step: drop the old victim, make the current depot the victim. Pages freed. */
-u64 uslab_core_age(struct uslab_home *home);
-
-/* Make the current depot the victim if there is no victim. False when busy (TRYLOCK). */
-bool uslab_core_rotate(struct uslab_home *home, u32 flags);
-
-/* Victim and current depot of a home, oldest generation first. Pages freed. */
-u64 uslab_core_shrink_depot(struct uslab_home *home, u64 pages, u32 flags);
-
-/* Objects in the depot of a home, as its counters say. */
+/* Objects in the depot of a home, and in all depots, as their counters say. */
 u64 uslab_core_depot_objects(const struct uslab_home *home);
+u64 uslab_core_idle_objects(const struct uslab_core *core);
+
+/* Bytes of the pages behind a pool. */
+u64 uslab_core_backed_bytes(const struct uslab_core *core);
 
 /* All counters. Takes each home's lock in turn. */
 void uslab_core_stats(struct uslab_core *core, struct uslab_stats *stats);
+
+/* For shrink.c, under the home's lock */
+
+#define USLAB_FREE_CHUNK	64u	/* handles freed at a time */
+
+/*
+ * Give up to USLAB_FREE_CHUNK handles of one home back. Handles of other homes count as
+ * bad. Returns pages freed; *freed gains the objects.
+ */
+u32 uslab_home_free(struct uslab_home *home, const u32 *handles, u32 nr, u32 *freed);
+
+/* Free pages that no object needs until nothing more goes; how many went. */
+u64 uslab_home_reap(struct uslab_home *home);
 
 #endif /* USLAB_ENGINE_CORE_H */

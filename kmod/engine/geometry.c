@@ -122,7 +122,7 @@ int uslab_name_check(const char name[USLAB_NAME_MAX])
 	u32 i;
 
 	for (i = 0; i < USLAB_NAME_MAX && name[i]; i++)
-		if ((unsigned char)name[i] < ' ' || name[i] == '/')
+		if (name[i] < ' ' || name[i] > '~' || name[i] == '/')
 			return -EINVAL;
 	if (!i || i == USLAB_NAME_MAX || name[0] == '.')
 		return -EINVAL;

@@ -28,6 +28,8 @@ typedef __s64 s64;
 #define BITS_PER_LONG		(8 * (unsigned int)sizeof(long))
 #define BITS_TO_LONGS(n)	(((n) + BITS_PER_LONG - 1) / BITS_PER_LONG)
 
+#define sizeof_field(type, member)	sizeof(((type *)0)->member)
+
 #undef __always_inline
 #define __always_inline		inline __attribute__((always_inline))
 #define likely(x)		__builtin_expect(!!(x), 1)

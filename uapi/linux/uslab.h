@@ -122,9 +122,25 @@ struct uslab_control {
 	char	name[USLAB_NAME_MAX];
 
 	/* live */
-	__u32	pressure;		/* 0: none, 1..3: levels */
+	__u32	pressure;		/* enum uslab_pressure */
 	__u32	reserved32;
-	__u64	reserved[8];
+	/* objects in all depots; who puts a magazine there and sees more says BALANCE; 0: none */
+	__u64	idle_limit;
+	__u64	reserved[7];
+};
+
+/*
+ * How near the pool's memory is to a limit: its cgroup's or an ancestor's, its
+ * own memory_limit, or the machine's; the worst of them counts. Where a level
+ * begins is set by pressure_*_percent in struct uslab_tunables. poll() of the pool
+ * says EPOLLPRI above none and EPOLLOUT at none; each change wakes those who
+ * wait, so that edge-triggered epoll reports every one.
+ */
+enum uslab_pressure {
+	USLAB_PRESSURE_NONE	= 0,
+	USLAB_PRESSURE_LOW	= 1,
+	USLAB_PRESSURE_MEDIUM	= 2,
+	USLAB_PRESSURE_CRITICAL	= 3,
 };
 
 /*
@@ -207,7 +223,7 @@ struct uslab_magazine {
  * USLAB_IOC_CREATE, on /dev/uslab. Returns a descriptor (close-on-exec).
  * EINVAL: object_size 0 or above USLAB_OBJECT_MAX, align not 0 or a power of
  * two up to USLAB_ALIGN_MAX, unknown policy, a name that is empty, not
- * terminated, begins with '.', or has a '/' or a character below space.
+ * terminated, begins with '.', or has a '/' or a byte that is not printable ASCII.
  * EFBIG: max_bytes beyond what 32-bit handles can name.
  * EEXIST: the name is taken, and so are all made of it by appending the id.
  * ENOMEM, EMFILE, ENFILE.
@@ -227,9 +243,11 @@ struct uslab_create {
  * USLAB_IOC_REFILL, on a pool. Takes up to nr objects of the home out of the
  * engine, backs them with memory charged to the pool's cgroup, and writes
  * their handles. Returns how many, at least 1. The contents are zero or those
- * of an earlier object of this pool.
+ * of an earlier object of this pool. With objects, they are mapped there as well:
+ * page tables that a touch would need at a bad moment are there already.
  * EINVAL: nr 0 or above USLAB_BATCH_MAX, home out of range.
- * ENOMEM: no memory, or the cgroup's limit. ENOSPC: max_bytes reached.
+ * ENOMEM: no memory, or the cgroup's limit. ENOSPC: max_bytes reached. EBUSY: the
+ * circuit breaker of a pool in manual mode refuses growth.
  */
 struct uslab_refill {
 	__u32	size;
@@ -237,6 +255,7 @@ struct uslab_refill {
 	__u32	home;
 	__u32	nr;
 	__u64	handles;		/* __u32 [nr], written */
+	__u64	objects;		/* where the caller has the object space; 0: nowhere */
 };
 
 /*
@@ -268,13 +287,71 @@ struct uslab_grow {
 /*
  * USLAB_IOC_RECLAIM, on a pool. Takes idle objects back, victims first, then
  * the rest of the depots, then the CPU caches, until the given number of
- * bytes of pages is free or nothing idle is left. Returns 0.
+ * bytes of pages is free or nothing idle is left. A flag makes it weaker.
+ * min_idle does not hold it up. Returns 0.
+ * EINVAL: an unknown flag, or both.
  */
 struct uslab_reclaim {
 	__u32	size;
-	__u32	flags;			/* 0 */
+	__u32	flags;			/* 0, or one of USLAB_RECLAIM_* */
 	__u64	bytes;			/* wanted; ~0: all */
 	__u64	reclaimed;		/* written */
+};
+
+/* Only what nobody has used since the last aging step; then a step is made. */
+#define USLAB_RECLAIM_TRIM	0x1u
+/* Depots, but no CPU caches. */
+#define USLAB_RECLAIM_DEPOTS	0x2u
+
+/*
+ * USLAB_IOC_BALANCE, on a pool. Said by who put a magazine into a depot and found
+ * more idle than idle_limit allows: takes back up to two magazines of idle
+ * objects. The time it takes is counted as throttled. Returns 0.
+ */
+struct uslab_balance {
+	__u32	size;
+	__u32	flags;			/* 0 */
+};
+
+enum uslab_mode {
+	USLAB_MODE_AUTO		= 0,
+	USLAB_MODE_MANUAL	= 1,	/* no automatic reclaim, but for the circuit breaker */
+};
+
+/*
+ * struct uslab_tunables - when a pool's idle memory is taken back
+ *
+ * USLAB_IOC_GET_TUNABLES reads them, USLAB_IOC_SET_TUNABLES sets all of them; read,
+ * change, set. What is changed that way no longer follows the module's default. Each is a file of the same name in sysfs, with ranges and
+ * meaning in Documentation/sysfs.md.
+ *
+ * A number of bytes that is not 0 takes the place of the ratio beside it. Ratios are
+ * percent of the memory that the pool may use: its cgroup's limit or the
+ * machine's memory.
+ *
+ * EINVAL: one is out of its range; a background threshold above the hard one; or
+ * pressure levels that do not rise.
+ */
+struct uslab_tunables {
+	__u32	size;
+	__u32	mode;			/* enum uslab_mode */
+	__u32	idle_background_ratio;	/* percent; 0: none */
+	__u32	idle_ratio;		/* percent; 0: none */
+	__u64	idle_background_bytes;	/* 0: the ratio counts */
+	__u64	idle_bytes;		/* 0: the ratio counts */
+	__u32	idle_expire_centisecs;
+	__u32	idle_aging_centisecs;	/* 0: the background worker takes nothing */
+	__u32	cache_pressure;		/* percent */
+	__u32	transition_centisecs;
+	__u64	min_reclaim_bytes;	/* of one pass */
+	__u64	min_idle;		/* objects */
+	__u32	reclaim_cpu_percent;
+	__u32	growth_percent;		/* 0: none */
+	__u64	memory_limit;		/* bytes; 0: the percentage counts */
+	__u32	memory_limit_percent;	/* 0: none */
+	__u32	pressure_low_percent;
+	__u32	pressure_medium_percent;
+	__u32	pressure_critical_percent;
 };
 
 /*
@@ -305,6 +382,10 @@ struct uslab_stats {
 	__u64	rotations;		/* aging steps */
 	__u64	reclaimed_bytes;	/* pages given back, all reasons */
 	__u64	magazines;		/* in existence */
+	__u64	passes;			/* of the background worker */
+	__u64	pass_us;		/* time they took, in microseconds */
+	__u64	throttles;		/* puts and gets that had to reclaim */
+	__u64	throttled_us;		/* time that took them, in microseconds */
 };
 
 #define USLAB_IOC_TYPE		0xBA
@@ -314,5 +395,8 @@ struct uslab_stats {
 #define USLAB_IOC_GROW		_IOW(USLAB_IOC_TYPE, 0x12, struct uslab_grow)
 #define USLAB_IOC_RECLAIM	_IOWR(USLAB_IOC_TYPE, 0x13, struct uslab_reclaim)
 #define USLAB_IOC_STATS		_IOWR(USLAB_IOC_TYPE, 0x14, struct uslab_stats)
+#define USLAB_IOC_BALANCE	_IOW(USLAB_IOC_TYPE, 0x15, struct uslab_balance)
+#define USLAB_IOC_GET_TUNABLES	_IOWR(USLAB_IOC_TYPE, 0x16, struct uslab_tunables)
+#define USLAB_IOC_SET_TUNABLES	_IOW(USLAB_IOC_TYPE, 0x17, struct uslab_tunables)
 
 #endif /* _UAPI_LINUX_USLAB_H */

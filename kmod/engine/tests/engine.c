@@ -4,6 +4,8 @@
 #include "../geometry.c"
 #include "../slabs.c"
 #include "../core.c"
+#include "../shrink.c"
+#include "../governor.c"
 
 MODULE_DESCRIPTION("KUnit suites of the uslab engine");
 MODULE_LICENSE("Dual MIT/GPL");

@@ -4,7 +4,8 @@
 #define USLAB_ENGINE_TESTS_FIXTURE_H
 
 #include <kunit/test.h>
-#include "../core.h"
+#include "../governor.h"
+#include "../shrink.h"
 
 #ifdef __KERNEL__
 #define test_alloc(size)	kvzalloc(size, GFP_KERNEL)

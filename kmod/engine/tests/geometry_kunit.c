@@ -290,7 +290,8 @@ static void names_are_checked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, uslab_name_check(name), 0);
 	for (c = 1; c < 256; c++) {
 		name[3] = (char)c;
-		KUNIT_EXPECT_EQ(test, uslab_name_check(name), c < ' ' || c == '/' ? -EINVAL : 0);
+		KUNIT_EXPECT_EQ(test, uslab_name_check(name),
+				c < ' ' || c > '~' || c == '/' ? -EINVAL : 0);
 	}
 }
 
