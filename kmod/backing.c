@@ -20,6 +20,8 @@
 
 #include "uslab.h"
 
+#define ROOM_PAGES	64u		/* left to a cgroup by its pools */
+
 /* The home's lock */
 
 static void home_lock(struct uslab_home *home)
@@ -217,19 +219,62 @@ struct page *uslab_backing_shared_page(struct uslab_pool *pool, pgoff_t page)
 	return xa_load(&pool->magazines, page - pool->nr_shared);
 }
 
+/*
+ * Is there room in the cgroup for what a task needs besides objects, such as page
+ * tables for them? At a limit where nothing can be reclaimed any more, that would be
+ * the end of it: a pool must not take the last pages. To ask for them has the
+ * kernel reclaim whatever else there is.
+ */
+static bool leaves_room(const struct uslab_pool *pool)
+{
+	struct page *pages[ROOM_PAGES];
+	u32 nr = 0;
+	bool room;
+
+	if (uslab_memcg_margin(pool->memcg) >= ROOM_PAGES)
+		return true;
+	while (nr < ROOM_PAGES && (pages[nr] = alloc_page(USLAB_GFP & ~__GFP_ZERO)))
+		nr++;
+	room = nr == ROOM_PAGES;
+	while (nr)
+		put_page(pages[--nr]);
+	return room;
+}
+
+static void count_failure(struct uslab_home *home)
+{
+	home_lock(home);
+	home->refill_failures++;
+	home_unlock(home);
+}
+
 /**
  * uslab_backing_refill() - take objects out of a home's engine
  * @home: the home
  * @handles: written
  * @nr: how many
  *
- * Return: as uslab_core_refill().
+ * Return: as uslab_core_refill(); -EBUSY when the pool may not grow.
  */
 int uslab_backing_refill(struct uslab_home *home, u32 *handles, u32 nr)
 {
-	struct mem_cgroup *old = set_active_memcg(uslab_pool(home->core)->memcg);
-	int got = uslab_core_refill(home, handles, nr);
+	struct uslab_pool *pool = uslab_pool(home->core);
+	struct mem_cgroup *old;
+	int got;
 
+	nr = uslab_limits_admit(pool, nr);
+	if (!nr) {
+		count_failure(home);
+		return -EBUSY;
+	}
+	uslab_reclaim_get(pool, nr);
+	old = set_active_memcg(pool->memcg);
+	got = uslab_core_refill(home, handles, nr);
+	if (got > 0 && !leaves_room(pool)) {
+		uslab_core_return(&pool->core, handles, got);
+		count_failure(home);
+		got = -ENOMEM;
+	}
 	set_active_memcg(old);
 	return got;
 }
@@ -242,10 +287,13 @@ int uslab_backing_refill(struct uslab_home *home, u32 *handles, u32 nr)
  */
 int uslab_backing_grow(struct uslab_home *home)
 {
-	struct mem_cgroup *old = set_active_memcg(uslab_pool(home->core)->memcg);
+	struct uslab_pool *pool = uslab_pool(home->core);
+	struct mem_cgroup *old = set_active_memcg(pool->memcg);
 	int added = uslab_core_grow(home);
 
 	set_active_memcg(old);
+	/* more lies idle than ever before */
+	uslab_worker_kick(pool);
 	return added;
 }
 

@@ -14,6 +14,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
+#include <linux/pagemap.h>
 #include <linux/uaccess.h>
 
 #include "uslab.h"
@@ -26,7 +27,9 @@
 #define RETURN_SIZE	offsetofend(struct uslab_return, handles)
 #define GROW_SIZE	offsetofend(struct uslab_grow, reserved)
 #define RECLAIM_SIZE	offsetofend(struct uslab_reclaim, reclaimed)
-#define STATS_SIZE	offsetofend(struct uslab_stats, magazines)
+#define STATS_SIZE	offsetofend(struct uslab_stats, throttled_us)
+#define BALANCE_SIZE	offsetofend(struct uslab_balance, flags)
+#define TUNABLES_SIZE	offsetofend(struct uslab_tunables, pressure_critical_percent)
 
 /*
  * Copy a struct of any version: what the caller does not know of is zero, and
@@ -56,6 +59,29 @@ static struct uslab_home *pool_home(struct uslab_pool *pool, u32 home)
 
 /* Pools */
 
+/*
+ * Map objects where the caller has the object space. Whether that works does not
+ * matter: what is not mapped here is by the first touch.
+ */
+static void populate(const struct uslab_pool *pool, u64 objects, const u32 *handles, u32 nr)
+{
+	const struct uslab_geometry *geo = &pool->core.geo;
+	u64 last = U64_MAX;	/* page that was mapped; objects in a row share pages */
+	u32 i;
+
+	for (i = 0; objects && i < nr; i++) {
+		u64 start = objects + ((u64)handles[i] << geo->granule_shift);
+		u64 end = start + geo->stride;
+
+		if (PAGE_ALIGN_DOWN(start) == last)
+			start = last + PAGE_SIZE;
+		if (start >= end)
+			continue;
+		fault_in_safe_writeable(u64_to_user_ptr(start), end - start);
+		last = PAGE_ALIGN_DOWN(end - 1);
+	}
+}
+
 static long pool_refill(struct uslab_pool *pool, void __user *arg)
 {
 	u32 handles[HANDLE_CHUNK];
@@ -83,6 +109,7 @@ static long pool_refill(struct uslab_pool *pool, void __user *arg)
 			uslab_core_return(&pool->core, handles, got);
 			return done ? done : -EFAULT;
 		}
+		populate(pool, args.objects, handles, got);
 		done += got;
 		if (got < want)
 			break;
@@ -140,10 +167,49 @@ static long pool_reclaim(struct uslab_pool *pool, void __user *arg)
 	err = copy_args(&args, sizeof(args), RECLAIM_SIZE, arg);
 	if (err < 0)
 		return err;
+	if (args.flags != 0 && args.flags != USLAB_RECLAIM_TRIM &&
+	    args.flags != USLAB_RECLAIM_DEPOTS)
+		return -EINVAL;
+	reclaimed = uslab_reclaim_pool(pool, args.bytes, args.flags);
+	return put_user(reclaimed, &to->reclaimed);
+}
+
+static long pool_balance(struct uslab_pool *pool, void __user *arg)
+{
+	struct uslab_balance args;
+	int err;
+
+	err = copy_args(&args, sizeof(args), BALANCE_SIZE, arg);
+	if (err < 0)
+		return err;
 	if (args.flags)
 		return -EINVAL;
-	reclaimed = uslab_reclaim_pool(pool, args.bytes);
-	return put_user(reclaimed, &to->reclaimed);
+	uslab_reclaim_put(pool);
+	return 0;
+}
+
+static long pool_get_tunables(struct uslab_pool *pool, void __user *arg)
+{
+	struct uslab_tunables tunables;
+	size_t size;
+	int err;
+
+	err = copy_args(&tunables, sizeof(tunables), TUNABLES_SIZE, arg);
+	if (err < 0)
+		return err;
+	size = min_t(size_t, err, sizeof(tunables));
+	uslab_tunables_get(pool, &tunables);
+	tunables.size = size;
+	return copy_to_user(arg, &tunables, size) ? -EFAULT : 0;
+}
+
+static long pool_set_tunables(struct uslab_pool *pool, void __user *arg)
+{
+	struct uslab_tunables tunables;
+	int err;
+
+	err = copy_args(&tunables, sizeof(tunables), TUNABLES_SIZE, arg);
+	return err < 0 ? err : uslab_tunables_set(pool, &tunables);
 }
 
 static long pool_stats(struct uslab_pool *pool, void __user *arg)
@@ -181,6 +247,12 @@ static long pool_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return pool_reclaim(pool, user);
 	case _IOC_NR(USLAB_IOC_STATS):
 		return pool_stats(pool, user);
+	case _IOC_NR(USLAB_IOC_BALANCE):
+		return pool_balance(pool, user);
+	case _IOC_NR(USLAB_IOC_GET_TUNABLES):
+		return pool_get_tunables(pool, user);
+	case _IOC_NR(USLAB_IOC_SET_TUNABLES):
+		return pool_set_tunables(pool, user);
 	default:
 		return -ENOTTY;
 	}
@@ -196,6 +268,7 @@ const struct file_operations uslab_pool_fops = {
 	.owner		= THIS_MODULE,
 	.release	= pool_release,
 	.mmap		= uslab_region_mmap,
+	.poll		= uslab_limits_poll,
 	.unlocked_ioctl	= pool_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.llseek		= noop_llseek,

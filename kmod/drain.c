@@ -158,8 +158,11 @@ static void drain_queue(struct uslab_drain *drain)
 		drain_done(pool);
 }
 
-/* Look at all caches, and perhaps have those emptied that lay idle for so long. */
-static void drain_pass(struct uslab_pool *pool, bool queue, unsigned long idle)
+/*
+ * Look at all caches, and perhaps have those emptied that lay idle for so long, until
+ * @spare objects will have gone.
+ */
+static void drain_pass(struct uslab_pool *pool, bool queue, unsigned long idle, u64 spare)
 {
 	unsigned long unchanged;
 	u64 cached_idle = 0;
@@ -171,7 +174,8 @@ static void drain_pass(struct uslab_pool *pool, bool queue, unsigned long idle)
 		struct uslab_drain *drain = &pool->drains[cpu];
 		u32 objects = drain_look(drain, &unchanged);
 
-		if (objects && queue && unchanged >= idle) {
+		if (objects && queue && unchanged >= idle && objects <= spare) {
+			spare -= objects;
 			drain_queue(drain);
 			continue;
 		}
@@ -193,13 +197,14 @@ static void drain_pass(struct uslab_pool *pool, bool queue, unsigned long idle)
  */
 void uslab_drain_look(struct uslab_pool *pool)
 {
-	drain_pass(pool, false, 0);
+	drain_pass(pool, false, 0, 0);
 }
 
 /**
  * uslab_drain_queue() - have CPU caches emptied
  * @pool: the pool
- * @idle: only those that did not change for so many jiffies, as far as is known
+ * @idle: only those that did not change for so many jiffies, as far as is known, and
+ *	no more than leaves min_idle; 0: all, whatever is left
  *
  * Looks as well; what is going to be emptied does not count any more.
  *
@@ -207,7 +212,10 @@ void uslab_drain_look(struct uslab_pool *pool)
  */
 void uslab_drain_queue(struct uslab_pool *pool, unsigned long idle)
 {
-	drain_pass(pool, true, idle);
+	u64 floor = idle ? READ_ONCE(pool->core.min_idle) : 0;
+	u64 have = uslab_core_idle_objects(&pool->core) + READ_ONCE(pool->cached);
+
+	drain_pass(pool, true, idle, floor ? have - min(have, floor) : U64_MAX);
 }
 
 /**

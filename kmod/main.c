@@ -12,18 +12,19 @@ static int __init uslab_init(void)
 {
 	int err;
 
+	uslab_tunables_init_defaults();
 	err = uslab_drain_init();
 	if (err)
 		return err;
 	err = uslab_shrinker_init();
 	if (err)
 		goto err_drain;
-	err = uslab_reclaim_init();
+	err = uslab_worker_init();
 	if (err)
 		goto err_shrinker;
 	err = uslab_sysfs_init();
 	if (err)
-		goto err_reclaim;
+		goto err_worker;
 	err = uslab_device_init();
 	if (err)
 		goto err_sysfs;
@@ -31,8 +32,8 @@ static int __init uslab_init(void)
 
 err_sysfs:
 	uslab_sysfs_exit();
-err_reclaim:
-	uslab_reclaim_exit();
+err_worker:
+	uslab_worker_exit();
 err_shrinker:
 	uslab_shrinker_exit();
 err_drain:
@@ -44,7 +45,7 @@ static void __exit uslab_exit(void)
 {
 	uslab_device_exit();
 	uslab_sysfs_exit();
-	uslab_reclaim_exit();
+	uslab_worker_exit();
 	uslab_shrinker_exit();
 	uslab_drain_exit();
 }

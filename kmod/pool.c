@@ -160,7 +160,6 @@ static int pool_init_homes(struct uslab_pool *pool)
 		if (!node)
 			return -ENOMEM;
 		node->nid = nid;
-		node->aged = jiffies;
 		mutex_init(&node->lock);
 		spin_lock_init(&node->slots_lock);
 		node->home.core = core;
@@ -264,14 +263,17 @@ out:
 	if (err)
 		return err;
 	uslab_shrinker_publish(pool);
+	/* now that it is in the list, no change of a default passes it by */
+	uslab_tunables_follow_defaults(pool);
 	return 0;
 }
 
 static void pool_unpublish(struct uslab_pool *pool)
 {
-	uslab_sysfs_del(pool);
 	uslab_pool_put(pool);
 	wait_for_completion(&pool->unused);
+	/* not earlier: who has a reference may tell of changes in sysfs */
+	uslab_sysfs_del(pool);
 	uslab_shrinker_unpublish(pool);
 	mutex_lock(&pools_lock);
 	list_del(&pool->link);
@@ -315,6 +317,7 @@ static int pool_build(struct uslab_pool *pool, const struct uslab_create *reques
 	if (err)
 		return err;
 	pool_describe(pool);
+	uslab_tunables_init(&pool->tunables);
 	return 0;
 }
 
@@ -330,6 +333,7 @@ static struct uslab_pool *pool_new(const struct uslab_create *request)
 	memcpy(pool->name, request->name, sizeof(pool->name));
 	refcount_set(&pool->users, 1);
 	init_completion(&pool->unused);
+	uslab_worker_add(pool);
 	/* who created the pool pays for it, whoever uses it */
 	pool->memcg = get_mem_cgroup_from_mm(current->mm);
 

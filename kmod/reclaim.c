@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Reclaim that is not the shrinker's: on request, and with age.
+ * Reclaim by who asks for it: on request, and by the tasks whose gets and puts take a
+ * pool over a threshold.
  *
- * Both take a home's lock for one magazine at a time, so that refills get
- * their turn. Aging runs on an unbound workqueue: it may take long, and must
- * not hold up the drains, which are bound.
+ * All take a home's lock for one magazine at a time, so that refills get their turn.
  */
 #include <linux/jiffies.h>
-#include <linux/module.h>
-#include <linux/moduleparam.h>
+#include <linux/ktime.h>
 #include <linux/sched/signal.h>
-#include <linux/workqueue.h>
+#include <linux/workqueue.h>		/* psi.h needs it */
+#include <linux/psi.h>
 
 #include "uslab.h"
 
 #define RECLAIM_SLICE	4096u		/* pages between two looks at signals */
 #define DRAIN_TIMEOUT	(2 * HZ)
-
-static struct workqueue_struct *aging_wq;
-
-static void aging_work(struct work_struct *work);
-static DECLARE_DEFERRABLE_WORK(aging, aging_work);
 
 /* On request */
 
@@ -42,25 +36,27 @@ static u64 reclaim_left(const struct uslab_pool *pool, u64 goal)
 	return released < goal && !fatal_signal_pending(current) ? goal - released : 0;
 }
 
-typedef u64 (*shrink_fn)(struct uslab_home *home, u64 pages, u32 flags);
-
-static void reclaim_homes(struct uslab_pool *pool, shrink_fn shrink, u64 goal)
+static void reclaim_slices(struct uslab_pool *pool, u64 goal,
+			   void (*shrink)(struct uslab_core *core, struct uslab_pass *pass))
 {
-	u32 i;
+	struct uslab_pass pass;
 
-	for (i = 0; i < pool->core.geo.nr_homes; i++) {
-		u64 slice;
-
-		do {
-			slice = min_t(u64, reclaim_left(pool, goal), RECLAIM_SLICE);
-		} while (slice && shrink(pool->core.homes[i], slice, 0) >= slice);
-	}
+	do {
+		pass = (struct uslab_pass){
+			.pages = min_t(u64, reclaim_left(pool, goal), RECLAIM_SLICE),
+			.objects = U64_MAX,
+			.flags = USLAB_SHRINK_FORCE,
+		};
+		if (pass.pages)
+			shrink(&pool->core, &pass);
+	} while (pass.pages && pass.released >= pass.pages);
 }
 
 /**
  * uslab_reclaim_pool() - take idle memory back
  * @pool: the pool
  * @bytes: how much is wanted; U64_MAX for all
+ * @flags: USLAB_RECLAIM_*
  *
  * The victims of all homes go first, then what else is in depots, then what is
  * in CPU caches. Others' reclaim in the meantime counts towards the goal.
@@ -68,115 +64,73 @@ static void reclaim_homes(struct uslab_pool *pool, shrink_fn shrink, u64 goal)
  * Context: sleeps; waits for the CPUs, not for ever.
  * Return: how many bytes of pages came free.
  */
-u64 uslab_reclaim_pool(struct uslab_pool *pool, u64 bytes)
+u64 uslab_reclaim_pool(struct uslab_pool *pool, u64 bytes, u32 flags)
 {
 	u64 before = pool_released(pool);
 	u64 pages = (bytes >> PAGE_SHIFT) + !!offset_in_page(bytes);
 	u64 goal = bytes == U64_MAX ? U64_MAX : before + pages;
+	u32 i;
 
-	reclaim_homes(pool, uslab_core_shrink_victim, goal);
-	reclaim_homes(pool, uslab_core_shrink_depot, goal);
-	if (reclaim_left(pool, goal)) {
+	reclaim_slices(pool, goal, uslab_core_trim);
+	if (flags & USLAB_RECLAIM_TRIM) {
+		for (i = 0; i < pool->core.geo.nr_homes; i++)
+			uslab_core_rotate(pool->core.homes[i], 0);
+		goto out;
+	}
+	reclaim_slices(pool, goal, uslab_core_drain);
+	if (!(flags & USLAB_RECLAIM_DEPOTS) && reclaim_left(pool, goal)) {
 		uslab_drain_queue(pool, 0);
 		uslab_drain_wait(pool, DRAIN_TIMEOUT);
 	}
+out:
 	return (pool_released(pool) - before) << PAGE_SHIFT;
 }
 
-/* With age */
+/* By who pays */
 
-static bool aging_over;		/* under the lock of the module's parameters */
-static unsigned int aging_centisecs = 1000;
-static unsigned int expire_centisecs = 3000;
-
-static unsigned long centisecs_to_jiffies(unsigned int centisecs)
+/* The time counts as a stall for want of memory, which it is. */
+static void pay(struct uslab_pool *pool, struct uslab_pass *pass)
 {
-	return msecs_to_jiffies(min(centisecs, UINT_MAX / 10) * 10);
+	ktime_t start = ktime_get();
+	unsigned long psi;
+
+	psi_memstall_enter(&psi);
+	uslab_core_drain(&pool->core, pass);
+	psi_memstall_leave(&psi);
+	uslab_add64(&pool->core.throttles, 1);
+	uslab_add64(&pool->core.throttled_us, ktime_to_us(ktime_sub(ktime_get(), start)));
 }
-
-/*
- * What lies in a depot goes at the second step, after some time in the current
- * generation and a whole interval as a victim: after one to two intervals. An
- * interval is half the expiry time, rounded up to the passes of the worker.
- */
-static void age_pool(struct uslab_pool *pool)
-{
-	unsigned long step = centisecs_to_jiffies(READ_ONCE(expire_centisecs) / 2);
-	u32 i;
-
-	uslab_drain_queue(pool, step);
-	for (i = 0; i < pool->core.geo.nr_homes; i++) {
-		struct uslab_node *node = uslab_node(pool->core.homes[i]);
-
-		if (time_before(jiffies, node->aged + step))
-			continue;
-		node->aged = jiffies;
-		uslab_core_age(&node->home);
-		cond_resched();
-	}
-}
-
-static void aging_start(void)
-{
-	unsigned int centisecs = READ_ONCE(aging_centisecs);
-
-	if (centisecs)
-		mod_delayed_work(aging_wq, &aging, centisecs_to_jiffies(centisecs));
-}
-
-static void aging_work(struct work_struct *work)
-{
-	struct uslab_pool *pool;
-
-	for (pool = uslab_pool_next(NULL); pool; pool = uslab_pool_next(pool))
-		age_pool(pool);
-	aging_start();
-}
-
-static int aging_set(const char *value, const struct kernel_param *param)
-{
-	int err = param_set_uint(value, param);
-
-	/* parameters on the command line come before there is a workqueue */
-	if (!err && aging_wq && !aging_over)
-		aging_start();
-	return err;
-}
-
-static const struct kernel_param_ops aging_ops = {
-	.set = aging_set,
-	.get = param_get_uint,
-};
-
-module_param_cb(aging_centisecs, &aging_ops, &aging_centisecs, 0644);
-__MODULE_PARM_TYPE(aging_centisecs, "uint");
-MODULE_PARM_DESC(aging_centisecs, "Hundredths of a second between aging passes, 0: none");
-module_param(expire_centisecs, uint, 0644);
-MODULE_PARM_DESC(expire_centisecs, "Hundredths of a second after which idle objects expire");
 
 /**
- * uslab_reclaim_init() - begin
+ * uslab_reclaim_put() - who put a magazine into a depot that holds too much pays
+ * @pool: the pool
+ */
+void uslab_reclaim_put(struct uslab_pool *pool)
+{
+	struct uslab_pass pass;
+
+	if (!uslab_balance_put(&pool->core, &pass))
+		return;
+	pay(pool, &pass);
+	uslab_worker_kick(pool);
+}
+
+/**
+ * uslab_reclaim_get() - who makes a pool grow beyond memory_limit pays
+ * @pool: the pool
+ * @nr: objects it is about to grow by
  *
- * Return: 0 or -ENOMEM.
+ * The limit is soft: what is in use may be more.
  */
-int __init uslab_reclaim_init(void)
+void uslab_reclaim_get(struct uslab_pool *pool, u32 nr)
 {
-	aging_wq = alloc_workqueue("uslab_aging", WQ_UNBOUND, 1);
-	if (!aging_wq)
-		return -ENOMEM;
-	aging_start();
-	return 0;
-}
+	u64 backed = uslab_core_backed_bytes(&pool->core);
+	struct uslab_pass pass;
 
-/**
- * uslab_reclaim_exit() - end
- */
-void uslab_reclaim_exit(void)
-{
-	/* the parameter can be written until the module is gone */
-	kernel_param_lock(THIS_MODULE);
-	aging_over = true;
-	kernel_param_unlock(THIS_MODULE);
-	cancel_delayed_work_sync(&aging);
-	destroy_workqueue(aging_wq);
+	if (uslab_balance_get(&pool->core, &pool->tunables, uslab_limits_memory(pool), nr, &pass)) {
+		pay(pool, &pass);
+		uslab_worker_kick(pool);
+	} else if (uslab_governor_grown(&pool->governor, &pool->tunables, backed)) {
+		uslab_worker_kick(pool);
+	}
 }

@@ -21,7 +21,7 @@
  */
 #include <linux/list_lru.h>
 #include <linux/memcontrol.h>
-#include <linux/page_counter.h>
+#include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
 #include <linux/shrinker.h>
@@ -68,43 +68,11 @@ static bool shrinker_ready;
 
 /* Limits */
 
-#ifdef CONFIG_MEMCG
-static bool memcg_is_root(struct mem_cgroup *memcg)
-{
-	return !memcg || !memcg->css.parent;
-}
-
-/* The pages that a cgroup may still charge before a limit on its way up is hit. */
-static unsigned long memcg_margin(struct mem_cgroup *memcg)
-{
-	unsigned long margin = ULONG_MAX;
-
-	for (; memcg; memcg = parent_mem_cgroup(memcg)) {
-		unsigned long usage = page_counter_read(&memcg->memory);
-		unsigned long limit = min(READ_ONCE(memcg->memory.max),
-					  READ_ONCE(memcg->memory.high));
-
-		margin = min(margin, limit - min(usage, limit));
-	}
-	return margin;
-}
-#else
-static bool memcg_is_root(struct mem_cgroup *memcg)
-{
-	return true;
-}
-
-static unsigned long memcg_margin(struct mem_cgroup *memcg)
-{
-	return ULONG_MAX;
-}
-#endif
-
 /* Is it a limit that makes the kernel call us? Nobody says, but it shows. */
 static bool limit_hit(struct mem_cgroup *memcg)
 {
-	return !memcg_is_root(memcg) && !current_is_kswapd() &&
-	       memcg_margin(memcg) < MARGIN_PAGES;
+	return !uslab_memcg_is_root(memcg) && !current_is_kswapd() &&
+	       uslab_memcg_margin(memcg) < MARGIN_PAGES;
 }
 
 /*
@@ -129,6 +97,23 @@ struct shrinker_walk {
 	struct uslab_item *item;
 };
 
+/*
+ * Does a pool give anything? Not in manual mode while its circuit breaker is closed,
+ * and not below min_idle; but everything at a limit, where the alternative is to kill.
+ */
+static bool pool_gives(const struct uslab_pool *pool, bool limit, u64 cached)
+{
+	u64 floor = READ_ONCE(pool->core.min_idle);
+
+	if (limit)
+		return true;
+	if (READ_ONCE(pool->tunables.mode) == USLAB_MODE_MANUAL &&
+	    !READ_ONCE(pool->governor.breaker))
+		return false;
+	return !floor || uslab_core_idle_objects(&pool->core) + cached >
+			 floor + pool->core.geo.magazine_size;
+}
+
 /* Pages that could come free for an item: in the depot, and in CPU caches. */
 static u64 item_pages(const struct uslab_item *item, const struct shrinker_walk *walk)
 {
@@ -137,6 +122,8 @@ static u64 item_pages(const struct uslab_item *item, const struct shrinker_walk 
 	u64 objects = uslab_core_depot_objects(item->home) / item->share +
 		      cached / pool->nr_items;
 
+	if (!pool_gives(pool, walk->limit, cached))
+		return 0;
 	return min(uslab_objects_to_pages(&pool->core.geo, objects),
 		   READ_ONCE(item->home->slabs.backed));
 }
@@ -153,7 +140,9 @@ static enum lru_status count_cb(struct list_head *link, struct list_lru_one *lis
 		walk->looked = true;
 		uslab_drain_look(item->pool);
 	}
-	walk->pages += item_pages(item, walk);
+	/* weighed against other caches, but not at a limit */
+	walk->pages += item_pages(item, walk) *
+		       (walk->limit ? 100 : READ_ONCE(item->pool->tunables.cache_pressure)) / 100;
 	return LRU_ROTATE;
 }
 
@@ -189,7 +178,7 @@ static unsigned long shrinker_count(struct shrinker *s, struct shrink_control *s
 	if (!list_lru_shrink_count(&shrinker_lru, sc))
 		return SHRINK_EMPTY;
 	shrinker_walk(&walk, sc, count_cb);
-	if (!memcg_is_root(sc->memcg))
+	if (!uslab_memcg_is_root(sc->memcg))
 		walk.pages = min_t(u64, walk.pages, MEMCG_PAGES);
 	return min_t(u64, walk.pages, LONG_MAX);
 }
@@ -201,9 +190,14 @@ static unsigned long shrinker_count(struct shrinker *s, struct shrink_control *s
  */
 static u64 item_shrink(struct uslab_item *item, u64 pages, bool limit)
 {
-	u64 freed = uslab_core_shrink_depot(item->home, pages, USLAB_RECLAIM_TRYLOCK);
+	u32 flags = USLAB_SHRINK_TRYLOCK | (limit ? USLAB_SHRINK_FORCE : 0);
+	u64 freed = uslab_core_shrink_depot(item->home, pages, flags);
 
 	uslab_drain_queue(item->pool, limit && !freed ? 0 : USLAB_IDLE_JIFFIES);
+	/* what was taken should not be back at once, see uslab_governor_batch() */
+	WRITE_ONCE(item->pool->governor.pressed, ktime_to_us(ktime_get()));
+	if (limit)
+		uslab_worker_kick(item->pool);
 	return freed;
 }
 

@@ -10,7 +10,6 @@
  */
 #include <linux/kernel.h>
 #include <linux/kobject.h>
-#include <linux/overflow.h>
 #include <linux/string.h>
 #include <linux/sysfs.h>
 
@@ -21,12 +20,13 @@
  * @attr:	name and mode
  * @show:	writes the value
  * @store:	takes one
- * @offset:	for counters: in struct uslab_stats
+ * @offset:	for counters: in struct uslab_stats; for tunables: their index
  */
 struct pool_attribute {
 	struct attribute attr;
 	ssize_t (*show)(struct uslab_pool *pool, const struct pool_attribute *attr, char *buf);
-	ssize_t (*store)(struct uslab_pool *pool, const char *buf, size_t size);
+	ssize_t (*store)(struct uslab_pool *pool, const struct pool_attribute *attr,
+			 const char *buf, size_t size);
 	size_t offset;
 };
 
@@ -65,50 +65,52 @@ static ssize_t policy_show(struct uslab_pool *pool, const struct pool_attribute 
 	return sysfs_emit(buf, "%s\n", names[pool->core.geo.policy]);
 }
 
-/* A number with an optional K, M or G, or "max". */
-static int parse_bytes(const char *buf, u64 *bytes)
+static ssize_t pressure_show(struct uslab_pool *pool, const struct pool_attribute *attr, char *buf)
 {
-	char text[24];
-	size_t len;
-	u32 shift = 0;
-	int err;
+	static const char * const names[] = {
+		[USLAB_PRESSURE_NONE]		= "none",
+		[USLAB_PRESSURE_LOW]		= "low",
+		[USLAB_PRESSURE_MEDIUM]		= "medium",
+		[USLAB_PRESSURE_CRITICAL]	= "critical",
+	};
 
-	if (sysfs_streq(buf, "max")) {
-		*bytes = U64_MAX;
-		return 0;
-	}
-	if (strscpy(text, buf, sizeof(text)) < 0)
-		return -EINVAL;
-	len = strcspn(text, "\n");
-	text[len] = '\0';
-	if (len) {
-		switch (text[len - 1]) {
-		case 'G':
-			shift += 10;
-			fallthrough;
-		case 'M':
-			shift += 10;
-			fallthrough;
-		case 'K':
-			shift += 10;
-			text[len - 1] = '\0';
-		}
-	}
-	err = kstrtou64(text, 10, bytes);
-	if (err || check_shl_overflow(*bytes, shift, bytes))
-		return -EINVAL;
-	return 0;
+	return sysfs_emit(buf, "%s\n", names[READ_ONCE(pool->governor.level)]);
 }
 
-static ssize_t reclaim_store(struct uslab_pool *pool, const char *buf, size_t size)
+static ssize_t breaker_show(struct uslab_pool *pool, const struct pool_attribute *attr, char *buf)
 {
-	u64 bytes;
-	int err = parse_bytes(buf, &bytes);
+	return sysfs_emit(buf, "%u\n", READ_ONCE(pool->governor.breaker));
+}
 
-	if (err)
-		return err;
-	uslab_reclaim_pool(pool, bytes);
+/* Bytes, "max", or how strong it is to be: "trim", "depots", "cpus". */
+static ssize_t reclaim_store(struct uslab_pool *pool, const struct pool_attribute *attr,
+			     const char *buf, size_t size)
+{
+	u64 bytes = U64_MAX;
+	u32 flags = 0;
+
+	if (sysfs_streq(buf, "trim"))
+		flags = USLAB_RECLAIM_TRIM;
+	else if (sysfs_streq(buf, "depots"))
+		flags = USLAB_RECLAIM_DEPOTS;
+	else if (!sysfs_streq(buf, "max") && !sysfs_streq(buf, "cpus") &&
+		 uslab_parse_bytes(buf, &bytes))
+		return -EINVAL;
+	uslab_reclaim_pool(pool, bytes, flags);
 	return size;
+}
+
+static ssize_t tunable_show(struct uslab_pool *pool, const struct pool_attribute *attr, char *buf)
+{
+	return uslab_tunable_show(pool, attr->offset, buf);
+}
+
+static ssize_t tunable_store(struct uslab_pool *pool, const struct pool_attribute *attr,
+			     const char *buf, size_t size)
+{
+	int err = uslab_tunable_store(pool, attr->offset, buf);
+
+	return err ? err : size;
 }
 
 #define STAT(_name) {						\
@@ -121,6 +123,8 @@ static struct pool_attribute pool_files[] = {
 	{ .attr = { .name = "id", .mode = 0444 }, .show = id_show },
 	{ .attr = { .name = "policy", .mode = 0444 }, .show = policy_show },
 	{ .attr = { .name = "object_stride", .mode = 0444 }, .show = stride_show },
+	{ .attr = { .name = "pressure", .mode = 0444 }, .show = pressure_show },
+	{ .attr = { .name = "breaker", .mode = 0444 }, .show = breaker_show },
 	{ .attr = { .name = "reclaim", .mode = 0200 }, .store = reclaim_store },
 	STAT(object_size),
 	STAT(backed_bytes),
@@ -138,6 +142,17 @@ static struct pool_attribute pool_files[] = {
 	STAT(rotations),
 	STAT(reclaimed_bytes),
 	STAT(magazines),
+	STAT(passes),
+	STAT(pass_us),
+	STAT(throttles),
+	STAT(throttled_us),
+#define USLAB_TUNABLE(_name, ...) {					\
+	.attr	= { .name = #_name, .mode = 0644 },		\
+	.show	= tunable_show,					\
+	.store	= tunable_store,				\
+	.offset	= USLAB_TUNABLE_##_name,			\
+},
+#include "engine/tunable_defs.h"
 };
 
 /* The same as sysfs wants it; filled in by uslab_sysfs_init(). */
@@ -156,7 +171,7 @@ static ssize_t pool_store(struct kobject *kobj, struct attribute *attr, const ch
 {
 	struct pool_attribute *file = container_of(attr, struct pool_attribute, attr);
 
-	return file->store ? file->store(kobj_pool(kobj), buf, size) : -EIO;
+	return file->store ? file->store(kobj_pool(kobj), file, buf, size) : -EIO;
 }
 
 static const struct sysfs_ops pool_sysfs_ops = {

@@ -10,18 +10,21 @@
  *	backing.c	memory: pages, CPU caches, depots, magazines; the engine's ops
  *	drain.c		emptying CPU caches
  *	shrinker.c	the kernel wants memory
- *	reclaim.c	somebody else wants memory: RECLAIM, aging
+ *	reclaim.c	somebody else wants memory: RECLAIM, a put or get over a threshold
+ *	worker.c	looks at all pools from time to time: age, thresholds, growth
+ *	limits.c	what a pool may use, how near it is to that, who is told
+ *	tunables.c	the module's defaults and each pool's values
  *	sysfs.c		/sys/kernel/uslab
  *
  * Locks, outermost first; what is on one line never nests:
  *
  *	cpu_hotplug_lock (callback in drain.c)
- *	pools_lock (pool.c)
+ *	pools_lock (pool.c), tunables_lock (tunables.c)
  *	pool->grow
  *	fs_reclaim: the shrinker is entered from any allocation
  *	node->lock: try only, in the shrinker; no allocation while it is held
  *	page lock of an object page: try only, under node->lock; i_mmap_rwsem
- *	node->slots_lock; the list_lru's lock
+ *	node->slots_lock; the list_lru's lock; pool->governor_lock
  *
  * A pool lives as long as its file. Whoever else finds one, in the list of
  * pools or on the shrinker's list, uses it under a reference that release
@@ -41,9 +44,10 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
-#include "engine/core.h"
+#include "engine/balance.h"
 
 struct mem_cgroup;
+struct poll_table_struct;
 struct uslab_drain;
 struct uslab_item;
 
@@ -62,14 +66,12 @@ struct uslab_item;
  * @lock:	the home's lock
  * @slots_lock:	taking a page out of its slot against looking one up in a fault
  * @nid:	the NUMA node its pages come from, by most policies
- * @aged:	time of the last aging step, in jiffies
  */
 struct uslab_node {
 	struct uslab_home	home;
 	struct mutex		lock;		/* see above */
 	spinlock_t		slots_lock;	/* see above */
 	int			nid;
-	unsigned long		aged;
 };
 
 /**
@@ -103,6 +105,13 @@ struct uslab_node {
  * @items:		on the shrinker's lists, @nr_items of them
  * @nr_items:		a home has one, the single home of a pool one per node
  * @limit_hit:		when a limit of the cgroup was last seen exhausted, in jiffies
+ * @tunables:		their values; read field by field without a lock
+ * @own:		a bit for each that does not follow the defaults, under tunables_lock
+ * @governor:		what its decisions depend on, under @governor_lock
+ * @governor_lock:	a spinlock
+ * @next_look:		when the worker looks again, in jiffies
+ * @limits_looked:	when the limits were last looked at, in jiffies
+ * @pressure_wait:	who waits for the pressure level to change
  */
 struct uslab_pool {
 	struct uslab_core	core;
@@ -139,6 +148,14 @@ struct uslab_pool {
 	struct uslab_item	**items;
 	u32			nr_items;
 	unsigned long		limit_hit;
+
+	struct uslab_tunables	tunables;
+	u32			own;
+	struct uslab_governor	governor;
+	spinlock_t		governor_lock;	/* see above */
+	unsigned long		next_look;
+	unsigned long		limits_looked;
+	wait_queue_head_t	pressure_wait;
 };
 
 static inline struct uslab_pool *uslab_pool(const struct uslab_core *core)
@@ -211,9 +228,35 @@ void uslab_shrinker_publish(struct uslab_pool *pool);
 void uslab_shrinker_unpublish(struct uslab_pool *pool);
 
 /* reclaim.c */
-int uslab_reclaim_init(void);
-void uslab_reclaim_exit(void);
-u64 uslab_reclaim_pool(struct uslab_pool *pool, u64 bytes);
+u64 uslab_reclaim_pool(struct uslab_pool *pool, u64 bytes, u32 flags);
+void uslab_reclaim_put(struct uslab_pool *pool);
+void uslab_reclaim_get(struct uslab_pool *pool, u32 nr);
+
+/* worker.c */
+int uslab_worker_init(void);
+void uslab_worker_exit(void);
+void uslab_worker_add(struct uslab_pool *pool);
+void uslab_worker_kick(struct uslab_pool *pool);
+void uslab_worker_watch(struct uslab_pool *pool);
+void uslab_worker_thresholds(struct uslab_pool *pool);
+
+/* limits.c */
+bool uslab_memcg_is_root(struct mem_cgroup *memcg);
+unsigned long uslab_memcg_margin(struct mem_cgroup *memcg);
+u64 uslab_limits_memory(const struct uslab_pool *pool);
+void uslab_limits_view(const struct uslab_pool *pool, struct uslab_view *view);
+void uslab_limits_look(struct uslab_pool *pool, const struct uslab_view *view);
+u32 uslab_limits_admit(struct uslab_pool *pool, u32 nr);
+__poll_t uslab_limits_poll(struct file *file, struct poll_table_struct *wait);
+
+/* tunables.c */
+void uslab_tunables_init_defaults(void);
+void uslab_tunables_follow_defaults(struct uslab_pool *pool);
+void uslab_tunables_get(struct uslab_pool *pool, struct uslab_tunables *tunables);
+int uslab_tunables_set(struct uslab_pool *pool, const struct uslab_tunables *wanted);
+int uslab_tunable_store(struct uslab_pool *pool, u32 index, const char *buf);
+int uslab_tunable_show(const struct uslab_pool *pool, u32 index, char *buf);
+int uslab_parse_bytes(const char *buf, u64 *bytes);
 
 /* sysfs.c */
 int uslab_sysfs_init(void);
