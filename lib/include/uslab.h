@@ -58,8 +58,8 @@ struct uslab_attr {
 
 /**
  * uslab_pool_create() - make a pool
- * @name: shown in sysfs and by uslabctl; 1 to 63 bytes without '/' and control
- *	characters, not beginning with '.'
+ * @name: shown in sysfs and by uslabctl; 1 to 63 printable ASCII characters without
+ *	'/', not beginning with '.'
  * @object_size: bytes, 1 to USLAB_OBJECT_MAX
  * @attr: NULL for defaults
  *
@@ -114,6 +114,47 @@ size_t uslab_pool_prewarm(struct uslab_pool *pool, size_t n) __attribute__((nonn
  * Return: bytes of pages given back. Since 0.1.
  */
 size_t uslab_pool_reclaim(struct uslab_pool *pool, size_t bytes) __attribute__((nonnull));
+
+/**
+ * uslab_pool_tunables() - read when the pool's idle memory is taken back
+ * uslab_pool_tune() - say when it is to be
+ * @tunables: @tunables->size must be set to sizeof(*tunables); what they mean is in
+ *	uslab-reclaim(7). Read them, change some, set them.
+ *
+ * Return: 0, or -1 and errno EINVAL (a value out of range, a background threshold above
+ * the hard one, pressure levels that do not rise; nothing was changed). Not for signal
+ * handlers. Since 0.1.
+ */
+int uslab_pool_tunables(const struct uslab_pool *pool, struct uslab_tunables *tunables)
+	__attribute__((nonnull));
+int uslab_pool_tune(struct uslab_pool *pool, const struct uslab_tunables *tunables)
+	__attribute__((nonnull));
+
+/* How near the pool's memory is to a limit, now. Costs a load. Since 0.1. */
+enum uslab_pressure uslab_pool_pressure(const struct uslab_pool *pool) __attribute__((nonnull));
+
+/**
+ * typedef uslab_pressure_fn - is told that the pressure level has changed
+ *
+ * Called by a thread of the library, with all signals blocked. It may get and put,
+ * reclaim and tune; it must not destroy @pool. Levels that came and went before
+ * it could be called are left out.
+ */
+typedef void (*uslab_pressure_fn)(struct uslab_pool *pool, enum uslab_pressure level, void *arg);
+
+/**
+ * uslab_pool_on_pressure() - have a function told of pressure
+ * @fn: NULL: nobody is told any more; it has returned then
+ * @arg: for @fn
+ *
+ * A pool has one function; a second one takes its place. If there is pressure already,
+ * it is told at once. A child process is told nothing until it asks for it.
+ *
+ * Return: 0, or -1 and errno: EDEADLK (called by such a function), ESTALE, ENOMEM, EMFILE,
+ * ENFILE, EAGAIN (no thread). Since 0.1.
+ */
+int uslab_pool_on_pressure(struct uslab_pool *pool, uslab_pressure_fn fn, void *arg)
+	__attribute__((nonnull(1)));
 
 /**
  * uslab_pool_stats() - read the pool's counters
@@ -171,6 +212,16 @@ int uslab_get_bulk(struct uslab_pool *pool, void **objects, unsigned int n)
 
 /* uslab_put_bulk() - give several objects back; NULL entries are skipped. Since 0.1. */
 void uslab_put_bulk(struct uslab_pool *pool, void *const *objects, unsigned int n);
+
+/*
+ * uslab_handle() - a number that names an object in every process that shares its pool
+ * uslab_object() - the object of a number, where this process has the pool mapped
+ *
+ * Neither checks anything. For an object of @pool that is out; 0 is a handle, too.
+ * Since 0.1.
+ */
+static inline uint32_t uslab_handle(const struct uslab_pool *pool, const void *object);
+static inline void *uslab_object(const struct uslab_pool *pool, uint32_t handle);
 
 /*
  * USLAB_DEFINE_TYPED(prefix, type) - a typed pool

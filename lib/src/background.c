@@ -1,104 +1,181 @@
 // SPDX-License-Identifier: MIT
 /*
- * The embedded engine's stand-in for the kernel's workers and shrinker: a thread
- * of the process that ages what lies idle and answers memory pressure.
+ * The embedded engine's stand-in for the kernel's worker and shrinker: a thread of
+ * the process that looks at every pool from time to time, does what the governor
+ * says, and answers memory pressure.
  *
- * A CPU's cache may be touched only on that CPU. The thread goes there
- * (sched_setaffinity) and takes the objects out with the same section that get
- * and put use; it never edits another CPU's cache.
+ * There is no shrinker to be called when a limit is hit, so nearness to the limit is
+ * answered before that, the harder the higher the level: what is unused since the last
+ * look, the depots, the CPU caches.
  */
-#include <limits.h>
-#include <linux/futex.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "background.h"
+#include "drain.h"
+#include "notify.h"
 #include "pressure.h"
 
-#define TICK_MS		1000
-#define AGING_TICKS	15		/* idle objects go after one to two intervals */
-#define CHUNK		64u
+#define LOOK_US		1000000ull	/* between two looks, at most */
+#define LOOK_LEAST_US	1000ull
 
-/* Draining */
+static struct pressure *pressure;	/* of this process; set once */
 
-#ifdef USLAB_HAVE_RSEQ
-static void drain_stash(struct embedded *embedded, const struct uslab_stash *stash)
+u64 background_memory(void)
 {
-	struct pool *pool = &embedded->pool;
-	u32 handles[CHUNK];
-	int n;
-
-	do {
-		n = __uslab_rseq_take(&pool->hot, stash, handles, CHUNK, -1);
-		if (n > 0)
-			uslab_core_return(&embedded->core, handles, (u32)n);
-	} while (n > 0 || n == USLAB_SECTION_ABORT);
-}
-#else
-static void drain_stash(struct embedded *embedded, const struct uslab_stash *stash)
-{
-	(void)embedded;
-	(void)stash;
-}
-#endif
-
-static atomic_bool draining;		/* there is a thread that drains */
-
-/* As many CPUs as Linux has; not from malloc(), see embedded.c about signals. */
-struct cpus {
-	cpu_set_t set[8192 / CPU_SETSIZE];
-};
-
-static bool go_to(u32 cpu)
-{
-	struct cpus cpus;
-
-	CPU_ZERO_S(sizeof(cpus), cpus.set);
-	CPU_SET_S(cpu, sizeof(cpus), cpus.set);
-	return !sched_setaffinity(0, sizeof(cpus), cpus.set);
+	return pressure_memory(pressure);
 }
 
-static u64 holds(const struct uslab_cpu *cpu)
+/* What the present look is made from; the background thread's own. */
+static struct {
+	enum pressure_event event;
+	u32 used;
+	u64 next;
+} look;
+
+static u64 now_us(void)
 {
-	return (READ_ONCE(cpu->word) | READ_ONCE(cpu->remote_word)) & USLAB_WORD_COUNT_MASK;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000 + (u64)ts.tv_nsec / 1000;
 }
 
-/*
- * Drain the CPUs that hold objects; with @seen, only those that did nothing
- * since the last call. A CPU that this thread may not run on keeps what it has.
- */
-static void drain_cpus(struct embedded *embedded, u64 *seen)
+static void pool_view(struct embedded *embedded, struct uslab_view *view)
 {
-	struct pool *pool = &embedded->pool;
+	const struct uslab_geometry *geo = &embedded->core.geo;
+	u64 objects = uslab_core_idle_objects(&embedded->core);
 	u32 i;
 
-	for (i = 0; i < pool->hot.nr_cpus; i++) {
-		struct uslab_cpu *cpu = pool_cpu(pool, i);
-		u64 words = READ_ONCE(cpu->word) + READ_ONCE(cpu->remote_word);
-		bool idle = !seen || seen[i] == words;
+	for (i = 0; i < embedded->pool.hot.nr_cpus; i++) {
+		struct uslab_cpu *cpu = pool_cpu(&embedded->pool, i);
 
-		if (seen)
-			seen[i] = words;
-		if (!idle || !holds(cpu) || !go_to(i))
-			continue;
-		drain_stash(embedded, &pool->local);
-		drain_stash(embedded, &pool->remote);
+		objects += (READ_ONCE(cpu->word) & USLAB_WORD_COUNT_MASK) +
+			   (READ_ONCE(cpu->remote_word) & USLAB_WORD_COUNT_MASK);
 	}
+	view->now = now_us();
+	view->memory = background_memory();
+	view->idle = objects * geo->stride;
+	view->backed = uslab_core_backed_bytes(&embedded->core);
+	view->used = look.used;
 }
 
-static u64 released(struct embedded *embedded)
+/* How strong the pressure is that has to be answered without a plan. */
+static u32 strength(const struct embedded *embedded)
 {
-	u64 pages = 0;
+	u32 level = READ_ONCE(embedded->governor.level);
+
+	if (READ_ONCE(embedded->tunables.mode) == USLAB_MODE_MANUAL)
+		return USLAB_PRESSURE_NONE;
+	if (look.event != PRESSURE_NOTHING)
+		return max_t(u32, level, USLAB_PRESSURE_MEDIUM);
+	return level;
+}
+
+static void pool_drain(struct embedded *embedded, u64 pages, u64 objects, u64 *returned)
+{
+	struct uslab_pass pass = { .pages = pages, .objects = objects };
+
+	uslab_core_drain(&embedded->core, &pass);
+	*returned += pass.returned;
+}
+
+/* Carry out a plan, and what pressure wants besides; objects that went back. */
+static u64 pool_pass(struct embedded *embedded, const struct uslab_plan *plan, u32 level)
+{
+	struct uslab_view view;
+	u64 start = now_us();
+	u64 returned = 0;
 	u32 i;
 
-	for (i = 0; i < embedded->pool.nr_homes; i++)
-		pages += READ_ONCE(embedded->homes[i].home.slabs.released);
-	return pages;
+	if (plan->age || level) {
+		for (i = 0; i < embedded->pool.nr_homes; i++)
+			uslab_core_age(embedded->core.homes[i]);
+		drain_cpus(embedded, embedded->seen);
+	}
+	if (plan->idle)
+		pool_drain(embedded, U64_MAX, plan->idle / embedded->core.geo.stride + 1,
+			   &returned);
+	if (plan->pages)
+		pool_drain(embedded, plan->pages, U64_MAX, &returned);
+	if (level >= USLAB_PRESSURE_MEDIUM)
+		pool_drain(embedded, U64_MAX, U64_MAX, &returned);
+	if (level >= USLAB_PRESSURE_CRITICAL)
+		drain_cpus(embedded, NULL);
+
+	uslab_add64(&embedded->core.passes, 1);
+	uslab_add64(&embedded->core.pass_us, (s64)(now_us() - start));
+	pool_view(embedded, &view);
+	embedded_lock_governor(embedded);
+	uslab_governor_done(&embedded->governor, &embedded->tunables, &view, view.now - start);
+	embedded_unlock_governor(embedded);
+	return returned;
 }
 
-static int start(pthread_t *thread, void *(*fn)(void *), void *arg)
+static void pool_look(struct pool *pool)
+{
+	bool aging, changed;
+	struct embedded *embedded;
+	struct uslab_plan plan = { .age = false };
+	struct uslab_view view;
+	u64 returned = 0, next;
+	u32 level;
+
+	if (pool->fd >= 0)
+		return;
+	embedded = container_of(pool, struct embedded, pool);
+	aging = READ_ONCE(embedded->tunables.idle_aging_centisecs);
+	pool_view(embedded, &view);
+	embedded_set_thresholds(embedded);
+	embedded_lock_governor(embedded);
+	changed = uslab_governor_look(&embedded->governor, &embedded->tunables, &view);
+	uslab_governor_breaker(&embedded->governor, &embedded->tunables, &view);
+	if (aging || READ_ONCE(embedded->tunables.mode) == USLAB_MODE_MANUAL)
+		uslab_governor_plan(&embedded->governor, &embedded->tunables, &view, &plan);
+	embedded_unlock_governor(embedded);
+	if (changed) {
+		embedded_set_pressure(embedded);
+		notify_wake();
+	}
+	level = strength(embedded);
+	if (level)
+		WRITE_ONCE(embedded->governor.pressed, view.now);
+	if (level || plan.age || plan.idle || plan.pages)
+		returned = pool_pass(embedded, &plan, level);
+	embedded_lock_governor(embedded);
+	next = uslab_governor_next(&embedded->governor, &embedded->tunables, view.now,
+				   plan.again && returned);
+	embedded_unlock_governor(embedded);
+	if (next)
+		look.next = min_t(u64, look.next, next);
+}
+
+static void *background(void *arg)
+{
+	u64 wait = LOOK_US;
+
+	(void)arg;
+	pthread_setname_np(pthread_self(), "uslab");
+	for (;;) {
+		u64 now;
+
+		look.event = pressure_wait(pressure, (int)((wait + 999) / 1000));
+		look.used = pressure_used(pressure);
+		now = now_us();
+		look.next = now + LOOK_US;
+		pools_for_each(pool_look);
+		now = now_us();
+		wait = look.next > now + LOOK_LEAST_US ? look.next - now : LOOK_LEAST_US;
+	}
+	return NULL;
+}
+
+void background_kick(void)
+{
+	pressure_kick(pressure);
+}
+
+int background_thread(pthread_t *thread, void *(*fn)(void *), void *arg)
 {
 	sigset_t all, saved;
 	int err;
@@ -108,117 +185,6 @@ static int start(pthread_t *thread, void *(*fn)(void *), void *arg)
 	err = pthread_create(thread, NULL, fn, arg);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	return err;
-}
-
-/*
- * Draining on behalf of a caller, who keeps its affinity: a thread waits for such
- * requests. Asking takes a futex, so it may be done in a signal handler.
- */
-#define DRAIN_WAIT_NS	500000000l
-
-static _Atomic u32 drains_wanted;	/* requests so far */
-static _Atomic u32 drains_done;		/* those that are answered */
-
-static void futex_wait(_Atomic u32 *word, u32 seen, const struct timespec *timeout)
-{
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, timeout, NULL, 0);
-}
-
-static void futex_wake(_Atomic u32 *word)
-{
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
-
-static void drain_if_wanted(struct pool *pool)
-{
-	struct embedded *embedded;
-
-	if (pool->fd >= 0)
-		return;
-	embedded = container_of(pool, struct embedded, pool);
-	if (atomic_exchange(&embedded->drain_wanted, false))
-		drain_cpus(embedded, NULL);
-}
-
-static void *drain_thread(void *arg)
-{
-	u32 wanted;
-
-	(void)arg;
-	pthread_setname_np(pthread_self(), "uslab-drain");
-	for (;;) {
-		wanted = atomic_load(&drains_wanted);
-		if (wanted == atomic_load(&drains_done)) {
-			futex_wait(&drains_wanted, wanted, NULL);
-			continue;
-		}
-		pools_for_each(drain_if_wanted);
-		atomic_store(&drains_done, wanted);
-		futex_wake(&drains_done);
-	}
-	return NULL;
-}
-
-u64 background_drain(struct embedded *embedded)
-{
-	struct timespec timeout = { .tv_nsec = DRAIN_WAIT_NS };
-	u64 before = released(embedded);
-	u32 mine, done;
-
-	if (!atomic_load(&draining))
-		return 0;
-	atomic_store(&embedded->drain_wanted, true);
-	mine = atomic_fetch_add(&drains_wanted, 1) + 1;
-	futex_wake(&drains_wanted);
-	done = atomic_load(&drains_done);
-	if ((s32)(done - mine) < 0)
-		futex_wait(&drains_done, done, &timeout);
-	return released(embedded) - before;
-}
-
-/* The thread */
-
-static void age(struct pool *pool)
-{
-	struct embedded *embedded;
-	u32 i;
-
-	if (pool->fd >= 0)
-		return;
-	embedded = container_of(pool, struct embedded, pool);
-	for (i = 0; i < pool->nr_homes; i++)
-		uslab_core_age(embedded->core.homes[i]);
-	drain_cpus(embedded, embedded->seen);
-}
-
-static void shrink(struct pool *pool)
-{
-	struct embedded *embedded;
-	u32 i;
-
-	if (pool->fd >= 0)
-		return;
-	embedded = container_of(pool, struct embedded, pool);
-	for (i = 0; i < pool->nr_homes; i++)
-		uslab_core_shrink_depot(embedded->core.homes[i], U64_MAX, 0);
-	drain_cpus(embedded, embedded->seen);
-}
-
-static void *background(void *arg)
-{
-	struct pressure *pressure = arg;
-	unsigned int tick;
-
-	pthread_setname_np(pthread_self(), "uslab");
-	for (tick = 1;; tick++) {
-		enum pressure_level level = pressure_wait(pressure, TICK_MS);
-
-		if (level == PRESSURE_STALL)
-			pools_for_each(shrink);
-		else if (level == PRESSURE_LIMIT || tick % AGING_TICKS == 0)
-			pools_for_each(age);
-	}
-	return NULL;
 }
 
 static pthread_mutex_t running_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -238,8 +204,7 @@ static void unlock_running(void)
 static void forked(void)
 {
 	running = false;
-	draining = false;
-	atomic_store(&drains_done, atomic_load(&drains_wanted));
+	drain_forked();
 	unlock_running();
 }
 
@@ -251,22 +216,16 @@ static void register_fork(void)
 void background_start(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct pressure *pressure;
 	pthread_t thread;
 
 	pthread_once(&once, register_fork);
 	lock_running();
 	if (!running) {
 		pressure = pressure_open();
-		running = !start(&thread, background, pressure);
+		running = !background_thread(&thread, background, NULL);
 		if (running)
 			pthread_detach(thread);
-		else
-			pressure_close(pressure);
-		if (!draining && !start(&thread, drain_thread, NULL)) {
-			pthread_detach(thread);
-			draining = true;
-		}
+		drain_start();
 	}
 	unlock_running();
 }

@@ -8,10 +8,13 @@
 /* Make sure that the process has its background threads. Failure is survived. */
 void background_start(void);
 
-/*
- * Have all CPU caches emptied into the engine and wait for that, not for ever.
- * Returns pages freed; 0 in a child process that has made no pool of its own.
- */
-u64 background_drain(struct embedded *embedded);
+/* Have the pools looked at now. May be called in a signal handler. */
+void background_kick(void);
+
+/* Start a thread that no signal interrupts: 0 or an error number. */
+int background_thread(pthread_t *thread, void *(*fn)(void *), void *arg);
+
+/* The memory that ratios are percent of, in bytes: the machine's, or the cgroup's limit. */
+u64 background_memory(void);
 
 #endif /* USLAB_LIB_BACKGROUND_H */

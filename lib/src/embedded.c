@@ -14,9 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 #include "background.h"
-#include "embedded.h"
+#include "drain.h"
 #include "topology.h"
 
 static struct embedded_home *embedded_home(struct uslab_home *home)
@@ -36,15 +37,29 @@ static struct embedded *embedded_of(struct pool *pool)
 
 /* What the core asks for */
 
+static void lock_quietly(pthread_mutex_t *lock, sigset_t *saved)
+{
+	sigset_t all, mask;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &mask);
+	pthread_mutex_lock(lock);
+	*saved = mask;
+}
+
+static void unlock_quietly(pthread_mutex_t *lock, const sigset_t *saved)
+{
+	sigset_t mask = *saved;
+
+	pthread_mutex_unlock(lock);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+}
+
 static void core_lock(struct uslab_home *home)
 {
 	struct embedded_home *mine = embedded_home(home);
-	sigset_t all, saved;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	pthread_mutex_lock(&mine->lock);
-	mine->saved = saved;
+	lock_quietly(&mine->lock, &mine->saved);
 }
 
 static bool core_trylock(struct uslab_home *home)
@@ -56,10 +71,18 @@ static bool core_trylock(struct uslab_home *home)
 static void core_unlock(struct uslab_home *home)
 {
 	struct embedded_home *mine = embedded_home(home);
-	sigset_t saved = mine->saved;
 
-	pthread_mutex_unlock(&mine->lock);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	unlock_quietly(&mine->lock, &mine->saved);
+}
+
+void embedded_lock_governor(struct embedded *embedded)
+{
+	lock_quietly(&embedded->governor_lock, &embedded->governor_saved);
+}
+
+void embedded_unlock_governor(struct embedded *embedded)
+{
+	unlock_quietly(&embedded->governor_lock, &embedded->governor_saved);
 }
 
 /* The mapping itself brings pages, zeroed, when they are touched. */
@@ -150,9 +173,77 @@ static const struct uslab_core_ops core_ops = {
 
 /* What the library asks for */
 
+static u64 now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000 + (u64)ts.tv_nsec / 1000;
+}
+
+static void pay(struct embedded *embedded, struct uslab_pass *pass)
+{
+	u64 start = now_us();
+
+	uslab_core_drain(&embedded->core, pass);
+	uslab_add64(&embedded->core.throttles, 1);
+	uslab_add64(&embedded->core.throttled_us, (s64)(now_us() - start));
+	background_kick();
+}
+
+static void embedded_balance(struct pool *pool)
+{
+	struct embedded *embedded = embedded_of(pool);
+	struct uslab_pass pass;
+
+	if (uslab_balance_put(&embedded->core, &pass))
+		pay(embedded, &pass);
+}
+
+/* May the pool grow, and by how many objects? */
+static u32 admit(struct embedded *embedded, u32 nr)
+{
+	u32 few = max_t(u32, 1, PAGE_SIZE / embedded->core.geo.stride);
+	enum uslab_breaker event;
+
+	/* as a rule there is nothing to ask */
+	if (!READ_ONCE(embedded->governor.pressed) && !READ_ONCE(embedded->governor.breaker))
+		return nr;
+	embedded_lock_governor(embedded);
+	nr = uslab_governor_batch(&embedded->governor, &embedded->tunables, now_us(), nr, few,
+				  &event);
+	embedded_unlock_governor(embedded);
+	return nr;
+}
+
+/* Limits that only some pools have. */
+static void before_growth(struct embedded *embedded, u32 nr)
+{
+	struct uslab_pass pass;
+
+	if ((READ_ONCE(embedded->tunables.memory_limit) ||
+	     READ_ONCE(embedded->tunables.memory_limit_percent)) &&
+	    uslab_balance_get(&embedded->core, &embedded->tunables, background_memory(), nr,
+			      &pass))
+		pay(embedded, &pass);
+	else if (uslab_governor_grown(&embedded->governor, &embedded->tunables,
+				      uslab_core_backed_bytes(&embedded->core)))
+		background_kick();
+}
+
 static int embedded_refill(struct pool *pool, u32 home, u32 *handles, u32 nr)
 {
-	return uslab_core_refill(embedded_of(pool)->core.homes[home], handles, nr);
+	struct embedded *embedded = embedded_of(pool);
+
+	nr = admit(embedded, nr);
+	if (!nr) {
+		core_lock(embedded->core.homes[home]);
+		embedded->core.homes[home]->refill_failures++;
+		core_unlock(embedded->core.homes[home]);
+		return -EBUSY;
+	}
+	before_growth(embedded, nr);
+	return uslab_core_refill(embedded->core.homes[home], handles, nr);
 }
 
 static void embedded_give(struct pool *pool, const u32 *handles, u32 nr)
@@ -168,15 +259,53 @@ static int embedded_grow(struct pool *pool, u32 home)
 static u64 embedded_reclaim(struct pool *pool, u64 bytes)
 {
 	struct embedded *embedded = embedded_of(pool);
-	u64 pages = bytes == U64_MAX ? U64_MAX : DIV_ROUND_UP(bytes, (u64)PAGE_SIZE);
-	u64 released = 0;
-	u32 i;
+	struct uslab_pass pass = {
+		.pages = bytes == U64_MAX ? U64_MAX : DIV_ROUND_UP(bytes, (u64)PAGE_SIZE),
+		.objects = U64_MAX, .flags = USLAB_SHRINK_FORCE,
+	};
 
-	for (i = 0; i < pool->nr_homes && released < pages; i++)
-		released += uslab_core_shrink_depot(embedded->core.homes[i], pages - released, 0);
-	if (released < pages)
-		released += background_drain(embedded);
-	return released << PAGE_SHIFT;
+	uslab_core_drain(&embedded->core, &pass);
+	if (pass.released < pass.pages)
+		pass.released += drain_and_wait(embedded);
+	return pass.released << PAGE_SHIFT;
+}
+
+void embedded_set_thresholds(struct embedded *embedded)
+{
+	struct uslab_control *control = (struct uslab_control *)(uintptr_t)embedded->pool.control;
+	u64 limit = uslab_balance_set(&embedded->core, &embedded->tunables, background_memory());
+
+	WRITE_ONCE(control->idle_limit, limit);
+}
+
+void embedded_set_pressure(struct embedded *embedded)
+{
+	struct uslab_control *control = (struct uslab_control *)(uintptr_t)embedded->pool.control;
+
+	WRITE_ONCE(control->pressure, embedded->governor.level);
+}
+
+static int embedded_get_tunables(struct pool *pool, struct uslab_tunables *tunables)
+{
+	*tunables = embedded_of(pool)->tunables;
+	return 0;
+}
+
+static int embedded_set_tunables(struct pool *pool, const struct uslab_tunables *tunables)
+{
+	struct embedded *embedded = embedded_of(pool);
+	int err = uslab_tunables_check(tunables, background_memory(),
+				       uslab_tunables_differ(&embedded->tunables, tunables));
+
+	if (err)
+		return err;
+	embedded_lock_governor(embedded);
+	uslab_tunables_follow(&embedded->tunables, 0, tunables);
+	WRITE_ONCE(embedded->core.min_idle, tunables->min_idle);
+	embedded_set_thresholds(embedded);
+	embedded_unlock_governor(embedded);
+	background_kick();
+	return 0;
 }
 
 static int embedded_stats(struct pool *pool, struct uslab_stats *stats)
@@ -215,6 +344,7 @@ static void embedded_fork_prepare(struct pool *pool)
 {
 	u32 i;
 
+	pthread_mutex_lock(&embedded_of(pool)->governor_lock);
 	for (i = 0; i < pool->nr_homes; i++)
 		pthread_mutex_lock(&embedded_of(pool)->homes[i].lock);
 }
@@ -225,6 +355,18 @@ static void embedded_fork_done(struct pool *pool)
 
 	for (i = 0; i < pool->nr_homes; i++)
 		pthread_mutex_unlock(&embedded_of(pool)->homes[i].lock);
+	pthread_mutex_unlock(&embedded_of(pool)->governor_lock);
+}
+
+/* Nobody looks at limits here before the child makes a pool of its own. */
+static void embedded_fork_child(struct pool *pool)
+{
+	struct embedded *embedded = embedded_of(pool);
+
+	memset(&embedded->governor, 0, sizeof(embedded->governor));
+	embedded->governor.aged = now_us();
+	embedded_set_pressure(embedded);
+	embedded_fork_done(pool);
 }
 
 static const struct backend backend = {
@@ -233,11 +375,14 @@ static const struct backend backend = {
 	.give = embedded_give,
 	.grow = embedded_grow,
 	.reclaim = embedded_reclaim,
+	.balance = embedded_balance,
+	.get_tunables = embedded_get_tunables,
+	.set_tunables = embedded_set_tunables,
 	.stats = embedded_stats,
 	.destroy = embedded_destroy,
 	.fork_prepare = embedded_fork_prepare,
 	.fork_parent = embedded_fork_done,
-	.fork_child = embedded_fork_done,
+	.fork_child = embedded_fork_child,
 };
 
 /* Making one */
@@ -382,6 +527,9 @@ struct pool *embedded_create(const struct uslab_create *request)
 	embedded->pool.backend = &backend;
 	embedded->pool.fd = -1;
 	embedded->core.ops = &core_ops;
+	pthread_mutex_init(&embedded->governor_lock, NULL);
+	uslab_tunables_init(&embedded->tunables);
+	embedded->governor.aged = now_us();
 	if (!err)
 		err = make(embedded, request, topology);
 	if (!err) {

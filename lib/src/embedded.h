@@ -4,7 +4,7 @@
 
 #include <signal.h>
 #include <string.h>
-#include "kmod/engine/core.h"
+#include "kmod/engine/balance.h"
 #include "pool.h"
 
 struct embedded_home {
@@ -20,6 +20,17 @@ struct embedded {
 	atomic_uint magazines;		/* made so far */
 	atomic_bool drain_wanted;	/* see background.c */
 	u64 *seen;			/* CPU cache words at the last aging step */
+	struct uslab_tunables tunables;	/* read field by field without a lock */
+	struct uslab_governor governor;
+	pthread_mutex_t governor_lock;	/* with all signals blocked, as a home's lock */
+	sigset_t governor_saved;	/* of who holds it */
 };
+
+void embedded_lock_governor(struct embedded *embedded);
+void embedded_unlock_governor(struct embedded *embedded);
+/* Have puts know at which height they pay. */
+void embedded_set_thresholds(struct embedded *embedded);
+/* Show the governor's pressure level in the control page. */
+void embedded_set_pressure(struct embedded *embedded);
 
 #endif /* USLAB_LIB_EMBEDDED_H */

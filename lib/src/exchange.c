@@ -91,6 +91,25 @@ void depot_put(struct pool *pool, u32 home, u32 index, struct uslab_magazine *ma
 	uslab_stack_push(mag->count ? &depot->current_gen : &depot->empty, index, mag, NO_LIMIT);
 }
 
+/* What was put lies in a depot now: whoever took that over the threshold pays. */
+static void balance(struct pool *pool)
+{
+	u64 limit = READ_ONCE(pool->control->idle_limit);
+	s64 objects = 0;
+	u32 i;
+
+	if (!limit)
+		return;
+	for (i = 0; i < pool->nr_homes; i++) {
+		struct uslab_depot *depot = pool_depot(pool, i);
+
+		objects += READ_ONCE(depot->current_gen.objects) +
+			   READ_ONCE(depot->victim.objects);
+	}
+	if (objects > (s64)limit)
+		pool->backend->balance(pool);
+}
+
 /* An empty magazine: the home's, another's (magazines wander with the objects), or a new one. */
 static struct uslab_magazine *take_empty(struct pool *pool, u32 home, u32 *index)
 {
@@ -126,6 +145,7 @@ static void give_home(struct pool *pool, u32 home, const u32 *handles, u32 nr)
 		memcpy(mag->handle, handles, n * sizeof(*handles));
 		mag->count = n;
 		depot_put(pool, home, index, mag);
+		balance(pool);
 		handles += n;
 		nr -= n;
 	}
@@ -219,8 +239,7 @@ static int cache_from_engine(struct pool *pool, u32 home)
 	return 0;
 }
 
-/* One object of another home, when this one has no memory and the policy allows it. */
-static void *get_remote(struct pool *pool, u32 home)
+void *get_remote(struct pool *pool, u32 home)
 {
 	struct uslab_magazine *mag;
 	struct uslab_depot *depot;
@@ -282,12 +301,12 @@ USLAB_API void *__uslab_get_slow(struct uslab_pool *hot)
 			if (object)
 				return object;
 			/* never for want of what lies idle in other CPUs' caches */
-			if (!relieved) {
+			if (!relieved && err != -EBUSY) {
 				relieved = true;
 				pool_relieve(pool);
 				continue;
 			}
-			errno = -err;
+			errno = refill_errno(err);
 			return NULL;
 		}
 	}
@@ -313,6 +332,7 @@ static void cache_to_depot(struct pool *pool, u32 home)
 	if (mag->count)		/* we may have moved to a CPU of another home */
 		home = __uslab_home(&pool->hot, mag->handle[0]);
 	depot_put(pool, home, index, mag);
+	balance(pool);
 }
 
 /* Objects of other homes wait in the CPU's stash until a magazine of them can go home. */
@@ -449,7 +469,7 @@ USLAB_API size_t uslab_pool_prewarm(struct uslab_pool *hot, size_t n)
 		int got = pool->backend->refill(pool, (u32)home, handles, nr);
 
 		if (got < 0) {
-			errno = -got;
+			errno = refill_errno(got);
 			break;
 		}
 		depot_give(pool, handles, (u32)got);

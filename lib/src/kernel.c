@@ -14,7 +14,7 @@ static int kernel_refill(struct pool *pool, u32 home, u32 *handles, u32 nr)
 {
 	struct uslab_refill refill = {
 		.size = sizeof(refill), .home = home, .nr = nr,
-		.handles = (uintptr_t)handles,
+		.handles = (uintptr_t)handles, .objects = (uintptr_t)pool->hot.objects,
 	};
 	int got = ioctl(pool->fd, USLAB_IOC_REFILL, &refill);
 
@@ -44,6 +44,23 @@ static u64 kernel_reclaim(struct pool *pool, u64 bytes)
 
 	ioctl(pool->fd, USLAB_IOC_RECLAIM, &reclaim);
 	return reclaim.reclaimed;
+}
+
+static void kernel_balance(struct pool *pool)
+{
+	struct uslab_balance balance = { .size = sizeof(balance) };
+
+	ioctl(pool->fd, USLAB_IOC_BALANCE, &balance);
+}
+
+static int kernel_get_tunables(struct pool *pool, struct uslab_tunables *tunables)
+{
+	return ioctl(pool->fd, USLAB_IOC_GET_TUNABLES, tunables) ? -errno : 0;
+}
+
+static int kernel_set_tunables(struct pool *pool, const struct uslab_tunables *tunables)
+{
+	return ioctl(pool->fd, USLAB_IOC_SET_TUNABLES, tunables) ? -errno : 0;
 }
 
 static int kernel_stats(struct pool *pool, struct uslab_stats *stats)
@@ -83,6 +100,9 @@ static const struct backend backend = {
 	.give = kernel_give,
 	.grow = kernel_grow,
 	.reclaim = kernel_reclaim,
+	.balance = kernel_balance,
+	.get_tunables = kernel_get_tunables,
+	.set_tunables = kernel_set_tunables,
 	.stats = kernel_stats,
 	.destroy = kernel_destroy,
 	.fork_child = kernel_fork_child,
@@ -182,5 +202,9 @@ struct pool *kernel_attach(int fd)
 		return NULL;
 	}
 	fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	return fd < 0 ? NULL : open_pool(fd);
+	if (fd >= 0)
+		return open_pool(fd);
+	if (errno == EINVAL)	/* what it says when no descriptor at all is allowed */
+		errno = EMFILE;
+	return NULL;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "notify.h"
 #include "pool.h"
 
 /* The list */
@@ -229,8 +230,10 @@ USLAB_API struct uslab_pool *uslab_pool_attach(int fd)
 
 USLAB_API void uslab_pool_destroy(struct uslab_pool *hot)
 {
-	if (hot)
-		pool_of(hot)->backend->destroy(pool_of(hot));
+	if (!hot)
+		return;
+	notify_remove(pool_of(hot));
+	pool_of(hot)->backend->destroy(pool_of(hot));
 }
 
 USLAB_API size_t uslab_pool_reclaim(struct uslab_pool *hot, size_t bytes)
@@ -242,6 +245,54 @@ USLAB_API size_t uslab_pool_reclaim(struct uslab_pool *hot, size_t bytes)
 	if (!pool->orphan)
 		portable_flush(pool);
 	return (size_t)pool->backend->reclaim(pool, bytes == SIZE_MAX ? U64_MAX : bytes);
+}
+
+static int fail(int err)
+{
+	if (!err)
+		return 0;
+	errno = -err;
+	return -1;
+}
+
+USLAB_API int uslab_pool_tunables(const struct uslab_pool *hot, struct uslab_tunables *tunables)
+{
+	struct pool *pool = pool_of(hot);
+	struct uslab_tunables full = { .size = sizeof(full) };
+	u32 size = tunables->size;
+	int err;
+
+	if (size < sizeof(full) || size > 4096)
+		return fail(-EINVAL);
+	err = pool->backend->get_tunables(pool, &full);
+	if (err)
+		return fail(err);
+	memset(tunables, 0, size);
+	memcpy(tunables, &full, sizeof(full));
+	tunables->size = size;
+	return 0;
+}
+
+USLAB_API int uslab_pool_tune(struct uslab_pool *hot, const struct uslab_tunables *tunables)
+{
+	struct pool *pool = pool_of(hot);
+	struct uslab_tunables full;
+
+	if (tunables->size < sizeof(full) || tunables->size > 4096 ||
+	    !is_zero((const char *)tunables + sizeof(full), tunables->size, sizeof(full)))
+		return fail(-EINVAL);
+	memcpy(&full, tunables, sizeof(full));
+	full.size = sizeof(full);
+	return fail(pool->backend->set_tunables(pool, &full));
+}
+
+USLAB_API enum uslab_pressure uslab_pool_pressure(const struct uslab_pool *hot)
+{
+	struct pool *pool = pool_of(hot);
+
+	if (pool->orphan)
+		return USLAB_PRESSURE_NONE;
+	return (enum uslab_pressure)READ_ONCE(pool->control->pressure);
 }
 
 USLAB_API int uslab_pool_stats(const struct uslab_pool *hot, struct uslab_stats *stats)
@@ -256,10 +307,8 @@ USLAB_API int uslab_pool_stats(const struct uslab_pool *hot, struct uslab_stats 
 			portable_flush(pool);
 		err = pool->backend->stats(pool, &full);
 	}
-	if (err) {
-		errno = -err;
-		return -1;
-	}
+	if (err)
+		return fail(err);
 	memset(stats, 0, size);
 	memcpy(stats, &full, min_t(u32, size, sizeof(full)));
 	stats->size = size;

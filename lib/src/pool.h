@@ -9,6 +9,7 @@
 #ifndef USLAB_LIB_POOL_H
 #define USLAB_LIB_POOL_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <uslab.h>
@@ -31,6 +32,10 @@ struct backend {
 	/* New magazines on the home's empty stack. */
 	int (*grow)(struct pool *pool, u32 home);
 	u64 (*reclaim)(struct pool *pool, u64 bytes);
+	/* More lies idle than the control page's idle_limit: the caller takes some back. */
+	void (*balance)(struct pool *pool);
+	int (*get_tunables)(struct pool *pool, struct uslab_tunables *tunables);
+	int (*set_tunables)(struct pool *pool, const struct uslab_tunables *tunables);
 	int (*stats)(struct pool *pool, struct uslab_stats *stats);
 	void (*destroy)(struct pool *pool);
 	/* Around fork(), with the list of pools locked and signals blocked; any may be NULL. */
@@ -93,8 +98,16 @@ struct uslab_magazine *depot_take(struct pool *pool, u32 home, u32 *index);
 void depot_put(struct pool *pool, u32 home, u32 index, struct uslab_magazine *mag);
 /* Bring handles of any homes to their depots; nr is at most USLAB_MAGAZINE_MAX. */
 void depot_give(struct pool *pool, u32 *handles, u32 nr);
+/* One object of another home, when this one has no memory and the policy allows it. */
+void *get_remote(struct pool *pool, u32 home);
 /* A refill failed: have the pool's own idle memory back, as far as there is some. */
 void pool_relieve(struct pool *pool);
+/* What the caller of get is told: that a pool may not grow (-EBUSY) is want of memory, too. */
+static inline int refill_errno(int err)
+{
+	return err == -EBUSY ? ENOMEM : -err;
+}
+
 /* Refill with as many objects as it is worth; see struct backend. */
 int pool_refill(struct pool *pool, u32 home, u32 *handles);
 

@@ -147,13 +147,20 @@ void *portable_get(struct pool *pool)
 	int err = portable_take(pool, &handle);
 
 	if (err) {
+		void *object;
+
 		/* never for want of what lies idle in other caches */
 		portable_flush(pool);
-		pool_relieve(pool);
-		err = portable_take(pool, &handle);
+		object = get_remote(pool, (u32)portable_home(pool));
+		if (object)
+			return object;
+		if (err != -EBUSY) {
+			pool_relieve(pool);
+			err = portable_take(pool, &handle);
+		}
 	}
 	if (err) {
-		errno = -err;
+		errno = refill_errno(err);
 		return NULL;
 	}
 	return __uslab_object(&pool->hot, handle);

@@ -5,17 +5,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
+#include "kmod/engine/governor.h"
 #include "pressure.h"
 
 /* Stalled for 100 ms within 2 s: what a process without privileges may ask for. */
 #define TRIGGER		"some 100000 2000000"
-#define NEAR_LIMIT	92u		/* percent */
 
 struct pressure {
-	int psi;			/* -1: none */
-	int current;			/* memory.current and memory.max of the cgroup, -1: none */
+	int stall;			/* polled for POLLPRI: PSI, or memory.events; -1: none */
+	bool events;			/* it is memory.events, which has to be read again */
+	int kick;			/* an eventfd, -1: none */
+	int current;			/* files of the cgroup, -1: none */
 	int max;
+	int stat;
+	int meminfo;
 };
 
 /* The process's directory in the unified hierarchy, from a line "0::/path". */
@@ -54,72 +59,157 @@ static int psi_trigger(int fd)
 	return fd;
 }
 
-struct pressure *pressure_open(void)
+/* Reads all of a small file as a string; false when there is none. */
+static bool read_text(int fd, char *text, size_t size)
 {
-	struct pressure *pressure = malloc(sizeof(*pressure));
-	char dir[PATH_MAX];
-
-	if (!pressure)
-		return NULL;
-	*pressure = (struct pressure){ .psi = -1, .current = -1, .max = -1 };
-	if (cgroup_dir(dir, sizeof(dir))) {
-		pressure->psi = psi_trigger(open_in(dir, "memory.pressure", O_RDWR | O_NONBLOCK));
-		pressure->current = open_in(dir, "memory.current", O_RDONLY);
-		pressure->max = open_in(dir, "memory.max", O_RDONLY);
-	}
-	if (pressure->psi < 0)
-		pressure->psi = psi_trigger(open("/proc/pressure/memory",
-						 O_RDWR | O_NONBLOCK | O_CLOEXEC));
-	return pressure;
-}
-
-static void close_if(int fd)
-{
-	if (fd >= 0)
-		close(fd);
-}
-
-void pressure_close(struct pressure *pressure)
-{
-	if (!pressure)
-		return;
-	close_if(pressure->psi);
-	close_if(pressure->current);
-	close_if(pressure->max);
-	free(pressure);
-}
-
-/* A number from a file; false for "max" and for no file. */
-static bool read_number(int fd, unsigned long long *value)
-{
-	char text[32];
-	char *end;
-	ssize_t n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
+	ssize_t n = fd < 0 ? -1 : pread(fd, text, size - 1, 0);
 
 	if (n <= 0)
 		return false;
 	text[n] = '\0';
+	return true;
+}
+
+struct pressure *pressure_open(void)
+{
+	struct pressure *pressure = malloc(sizeof(*pressure));
+	char dir[PATH_MAX], text[512];
+	bool cgroup;
+
+	if (!pressure)
+		return NULL;
+	*pressure = (struct pressure){ .stall = -1, .current = -1, .max = -1, .stat = -1 };
+	pressure->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	pressure->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	cgroup = cgroup_dir(dir, sizeof(dir));
+	if (cgroup) {
+		pressure->stall = psi_trigger(open_in(dir, "memory.pressure",
+						      O_RDWR | O_NONBLOCK));
+		pressure->current = open_in(dir, "memory.current", O_RDONLY);
+		pressure->max = open_in(dir, "memory.max", O_RDONLY);
+		pressure->stat = open_in(dir, "memory.stat", O_RDONLY);
+	}
+	if (pressure->stall < 0)
+		pressure->stall = psi_trigger(open("/proc/pressure/memory",
+						   O_RDWR | O_NONBLOCK | O_CLOEXEC));
+	if (pressure->stall < 0 && cgroup) {
+		pressure->stall = open_in(dir, "memory.events", O_RDONLY);
+		pressure->events = true;
+		read_text(pressure->stall, text, sizeof(text));
+	}
+	return pressure;
+}
+
+/* A number at the start of a text; false for "max". */
+static bool number(const char *text, uint64_t *value)
+{
+	char *end;
+
 	*value = strtoull(text, &end, 10);
 	return end != text;
 }
 
-static bool near_limit(const struct pressure *pressure)
+static bool read_number(int fd, uint64_t *value)
 {
-	unsigned long long current, max;
+	char text[32];
 
-	return read_number(pressure->max, &max) && read_number(pressure->current, &current) &&
-	       current > max / 100 * NEAR_LIMIT;
+	return read_text(fd, text, sizeof(text)) && number(text, value);
 }
 
-enum pressure_level pressure_wait(struct pressure *pressure, int ms)
+/* The number behind a key at the start of a line; 0 when there is none. */
+static uint64_t value_of(const char *text, const char *key)
 {
-	struct pollfd poll_fd = { .fd = pressure ? pressure->psi : -1, .events = POLLPRI };
+	size_t length = strlen(key);
+	uint64_t value;
 
-	if (poll(&poll_fd, 1, ms) > 0) {
-		if (poll_fd.revents & POLLPRI)
-			return PRESSURE_STALL;
-		/* The cgroup is gone; or the program closed the file, and this is its own. */
-		pressure->psi = -1;
+	for (; text; text = strchr(text, '\n')) {
+		text += *text == '\n';
+		if (!strncmp(text, key, length) && number(text + length, &value))
+			return value;
 	}
-	return pressure && near_limit(pressure) ? PRESSURE_LIMIT : PRESSURE_NONE;
+	return 0;
+}
+
+static uint64_t machine_memory(void)
+{
+	return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+uint64_t pressure_memory(const struct pressure *pressure)
+{
+	uint64_t memory = machine_memory(), max;
+
+	if (pressure && read_number(pressure->max, &max) && max < memory)
+		return max;
+	return memory;
+}
+
+static uint32_t cgroup_used(const struct pressure *pressure)
+{
+	uint64_t current, max, inactive = 0;
+	char text[8192];
+
+	if (!read_number(pressure->max, &max) || !read_number(pressure->current, &current))
+		return 0;
+	if (read_text(pressure->stat, text, sizeof(text)))
+		inactive = value_of(text, "inactive_file ");
+	return uslab_per_mille(current - (inactive < current ? inactive : current), max);
+}
+
+static uint32_t machine_used(const struct pressure *pressure)
+{
+	uint64_t total, available;
+	char text[1024];
+
+	if (!read_text(pressure->meminfo, text, sizeof(text)))
+		return 0;
+	total = value_of(text, "MemTotal:");
+	available = value_of(text, "MemAvailable:");
+	return uslab_per_mille(total - (available < total ? available : total), total);
+}
+
+uint32_t pressure_used(const struct pressure *pressure)
+{
+	uint32_t cgroup, machine;
+
+	if (!pressure)
+		return 0;
+	cgroup = cgroup_used(pressure);
+	machine = machine_used(pressure);
+	return cgroup > machine ? cgroup : machine;
+}
+
+enum pressure_event pressure_wait(struct pressure *pressure, int ms)
+{
+	struct pollfd fds[] = {
+		{ .fd = pressure ? pressure->stall : -1, .events = POLLPRI },
+		{ .fd = pressure ? pressure->kick : -1, .events = POLLIN },
+	};
+	char text[512];
+
+	if (poll(fds, 2, ms) <= 0)
+		return PRESSURE_NOTHING;
+	if (fds[1].revents & POLLIN) {
+		if (read(pressure->kick, text, sizeof(uint64_t)) < 0)
+			return PRESSURE_NOTHING;
+	} else if (fds[1].revents) {
+		pressure->kick = -1;
+	}
+	if (fds[0].revents & POLLPRI) {
+		if (pressure->events)
+			read_text(pressure->stall, text, sizeof(text));
+		return PRESSURE_STALL;
+	}
+	/* The cgroup is gone; or the program closed the file, and this is its own. */
+	if (fds[0].revents)
+		pressure->stall = -1;
+	return PRESSURE_NOTHING;
+}
+
+void pressure_kick(struct pressure *pressure)
+{
+	const uint64_t one = 1;
+
+	if (pressure && pressure->kick >= 0 && write(pressure->kick, &one, sizeof(one)) < 0)
+		return;		/* it is full of kicks already */
 }

@@ -75,6 +75,16 @@ __uslab_always_inline uint32_t __uslab_home(const struct uslab_pool *pool, uint3
 	return (uint32_t)((uint64_t)handle >> pool->home_shift);
 }
 
+static inline uint32_t uslab_handle(const struct uslab_pool *pool, const void *object)
+{
+	return __uslab_handle(pool, object);
+}
+
+static inline void *uslab_object(const struct uslab_pool *pool, uint32_t handle)
+{
+	return __uslab_object(pool, handle);
+}
+
 #if defined(__x86_64__) && defined(__LP64__) && \
 	(defined(__clang__) ? __clang_major__ >= 11 : __GNUC__ >= 11)
 #include <uslab/rseq-x86_64.h>

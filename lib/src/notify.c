@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Telling functions of the program that a pool's pressure level has changed.
+ *
+ * A thread waits for what may have changed a level: the descriptors of kernel pools,
+ * edge-triggered, so that it is woken once for each change, and an eventfd for those
+ * of the embedded engine. Then it compares, for all pools that are watched, the level
+ * in the control page with the one that was told last.
+ *
+ * notify_lock is held while a function is called, so that it has returned when its
+ * removal has. It is the outermost lock of the library: the function may do
+ * whatever the program may.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "background.h"
+#include "notify.h"
+
+struct watch {
+	struct watch *next;
+	struct pool *pool;
+	uslab_pressure_fn fn;
+	void *arg;
+	enum uslab_pressure told;
+};
+
+static pthread_mutex_t notify_lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+static struct watch *watches;
+static int epoll_fd = -1;		/* -1: there is no thread */
+static atomic_int wake_fd = -1;
+
+static void tell_all(void)
+{
+	struct watch *watch;
+
+	pthread_mutex_lock(&notify_lock);
+	for (watch = watches; watch; watch = watch->next) {
+		enum uslab_pressure level = uslab_pool_pressure(&watch->pool->hot);
+
+		if (level == watch->told)
+			continue;
+		watch->told = level;
+		watch->fn(&watch->pool->hot, level, watch->arg);
+	}
+	pthread_mutex_unlock(&notify_lock);
+}
+
+static void *notifier(void *arg)
+{
+	int epoll = (int)(intptr_t)arg;
+	struct epoll_event event;
+
+	pthread_setname_np(pthread_self(), "uslab-notify");
+	for (;;)
+		if (epoll_wait(epoll, &event, 1, -1) > 0)
+			tell_all();
+	return NULL;
+}
+
+void notify_wake(void)
+{
+	const uint64_t one = 1;
+	int fd = atomic_load(&wake_fd);
+
+	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
+		return;		/* it is full of wakes already */
+}
+
+static int add_fd(int fd, uint32_t events)
+{
+	struct epoll_event event = { .events = events | EPOLLET };
+
+	/* a pool may have been watched before */
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) && errno != EEXIST ? -errno : 0;
+}
+
+/* Threads do not exist in a child, and what was shared with the parent is the parent's. */
+static bool fork_locked;		/* not so when a function that is being told forks */
+
+static void fork_prepare(void)
+{
+	fork_locked = !pthread_mutex_lock(&notify_lock);
+}
+
+static void fork_parent(void)
+{
+	if (fork_locked)
+		pthread_mutex_unlock(&notify_lock);
+}
+
+static void stop(void)
+{
+	int fd = atomic_exchange(&wake_fd, -1);
+
+	if (fd >= 0)
+		close(fd);
+	if (epoll_fd >= 0)
+		close(epoll_fd);
+	epoll_fd = -1;
+}
+
+static void fork_child(void)
+{
+	struct watch *watch;
+
+	while ((watch = watches)) {
+		watches = watch->next;
+		free(watch);
+	}
+	stop();
+	/* its owner was a thread of the parent, so that it could not be unlocked */
+	notify_lock = (pthread_mutex_t)PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+}
+
+static void register_fork(void)
+{
+	pthread_atfork(fork_prepare, fork_parent, fork_child);
+}
+
+/* Make sure that there is a thread: 0 or -errno. */
+static int start(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_t thread;
+	int err;
+
+	if (epoll_fd >= 0)
+		return 0;
+	pthread_once(&once, register_fork);
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	atomic_store(&wake_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+	err = epoll_fd < 0 || wake_fd < 0 ? -errno : add_fd(wake_fd, EPOLLIN);
+	if (!err)
+		err = -background_thread(&thread, notifier, (void *)(intptr_t)epoll_fd);
+	if (err)
+		stop();
+	else
+		pthread_detach(thread);
+	return err;
+}
+
+static struct watch **find(const struct pool *pool)
+{
+	struct watch **watch = &watches;
+
+	while (*watch && (*watch)->pool != pool)
+		watch = &(*watch)->next;
+	return watch;
+}
+
+static void forget(struct pool *pool)
+{
+	struct watch **at = find(pool);
+	struct watch *watch = *at;
+
+	if (!watch)
+		return;
+	if (pool->fd >= 0 && epoll_fd >= 0)
+		epoll_ctl(epoll_fd, EPOLL_CTL_DEL, pool->fd, NULL);
+	*at = watch->next;
+	free(watch);
+}
+
+static int watch_pool(struct pool *pool, uslab_pressure_fn fn, void *arg)
+{
+	struct watch **at = find(pool);
+	int err = start();
+
+	if (!err && pool->fd >= 0)
+		err = add_fd(pool->fd, EPOLLPRI | EPOLLOUT);
+	if (err)
+		return err;
+	if (!*at)
+		*at = calloc(1, sizeof(**at));
+	if (!*at)
+		return -ENOMEM;
+	(*at)->pool = pool;
+	(*at)->fn = fn;
+	(*at)->arg = arg;
+	(*at)->told = USLAB_PRESSURE_NONE;
+	notify_wake();
+	return 0;
+}
+
+USLAB_API int uslab_pool_on_pressure(struct uslab_pool *hot, uslab_pressure_fn fn, void *arg)
+{
+	struct pool *pool = pool_of(hot);
+	int err = pthread_mutex_lock(&notify_lock);
+
+	if (err) {
+		errno = err;
+		return -1;
+	}
+	if (!fn)
+		forget(pool);
+	else if (pool->orphan)
+		err = -ESTALE;
+	else
+		err = watch_pool(pool, fn, arg);
+	pthread_mutex_unlock(&notify_lock);
+	if (!err)
+		return 0;
+	errno = -err;
+	return -1;
+}
+
+void notify_remove(struct pool *pool)
+{
+	if (pthread_mutex_lock(&notify_lock))
+		return;		/* destroyed by its own function, which is not allowed */
+	forget(pool);
+	pthread_mutex_unlock(&notify_lock);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Telling functions of the program that a pool's pressure level has changed. */
+#ifndef USLAB_LIB_NOTIFY_H
+#define USLAB_LIB_NOTIFY_H
+
+#include "pool.h"
+
+/* The level of a pool of the embedded engine has changed. */
+void notify_wake(void);
+
+/* Nobody is told of this pool any more. */
+void notify_remove(struct pool *pool);
+
+#endif /* USLAB_LIB_NOTIFY_H */
