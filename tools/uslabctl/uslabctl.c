@@ -57,7 +57,7 @@ static const struct command commands[] = {
 		.min_args = 1, .max_args = 1, .has_json = true, .run = run_show,
 	},
 	{
-		.name = "reclaim", .arguments = "POOL [BYTES|max]",
+		.name = "reclaim", .arguments = "POOL [BYTES|max|trim|depots|cpus]",
 		.summary = "make a pool give idle memory back",
 		.details = "BYTES may end in K, M or G; the default is max: all that is idle.\n"
 			   "Prints how many bytes were given back.\n",
