@@ -490,13 +490,13 @@ static void provoke(const char *name, double seconds)
 	pid_t pid[3];
 	int i;
 
-	write_file("/sys/module/uslab/parameters/expire_centisecs", "20");
-	write_file("/sys/module/uslab/parameters/aging_centisecs", "5");
+	write_file("/sys/module/uslab/parameters/idle_expire_centisecs", "20");
+	write_file("/sys/module/uslab/parameters/idle_aging_centisecs", "5");
 	for (i = 0; i < 3; i++)
 		pid[i] = spawn(i ? provoke_by_file : provoke_by_drop, &provocation);
 	for (i = 0; i < 3; i++)
 		EXPECT(child_ok(pid[i]));
-	write_file("/sys/module/uslab/parameters/expire_centisecs", "3000");
+	write_file("/sys/module/uslab/parameters/idle_expire_centisecs", "3000");
 	aging(true);
 }
 

@@ -17,30 +17,42 @@ union args {
 	struct uslab_grow grow;
 	struct uslab_reclaim reclaim;
 	struct uslab_stats stats;
+	struct uslab_balance balance;
+	struct uslab_tunables tunables;
 	char room[2 * PAGE];
 };
 
 struct command {
 	const char *name;
 	unsigned int code;
-	size_t size;		/* of the first version: there is no later one */
+	size_t size;
+	size_t first;		/* size of the first version */
 	size_t flags;		/* offset, 0: none */
 	size_t reserved;
+	uint32_t known;		/* flags */
 };
 
+#define SIZES(type)	sizeof(struct type), sizeof(struct type)
+
 static const struct command commands[] = {
-	{ "CREATE", USLAB_IOC_CREATE, sizeof(struct uslab_create),
-	  offsetof(struct uslab_create, flags), offsetof(struct uslab_create, reserved) },
-	{ "REFILL", USLAB_IOC_REFILL, sizeof(struct uslab_refill),
-	  offsetof(struct uslab_refill, flags), 0 },
-	{ "RETURN", USLAB_IOC_RETURN, sizeof(struct uslab_return),
-	  offsetof(struct uslab_return, flags), offsetof(struct uslab_return, reserved) },
-	{ "GROW", USLAB_IOC_GROW, sizeof(struct uslab_grow),
-	  offsetof(struct uslab_grow, flags), offsetof(struct uslab_grow, reserved) },
-	{ "RECLAIM", USLAB_IOC_RECLAIM, sizeof(struct uslab_reclaim),
-	  offsetof(struct uslab_reclaim, flags), 0 },
-	{ "STATS", USLAB_IOC_STATS, sizeof(struct uslab_stats),
-	  0, offsetof(struct uslab_stats, reserved) },
+	{ "CREATE", USLAB_IOC_CREATE, SIZES(uslab_create),
+	  offsetof(struct uslab_create, flags), offsetof(struct uslab_create, reserved), 0 },
+	{ "REFILL", USLAB_IOC_REFILL,
+	  sizeof(struct uslab_refill), offsetof(struct uslab_refill, objects),
+	  offsetof(struct uslab_refill, flags), 0, 0 },
+	{ "RETURN", USLAB_IOC_RETURN, SIZES(uslab_return),
+	  offsetof(struct uslab_return, flags), offsetof(struct uslab_return, reserved), 0 },
+	{ "GROW", USLAB_IOC_GROW, SIZES(uslab_grow),
+	  offsetof(struct uslab_grow, flags), offsetof(struct uslab_grow, reserved), 0 },
+	{ "RECLAIM", USLAB_IOC_RECLAIM, SIZES(uslab_reclaim),
+	  offsetof(struct uslab_reclaim, flags), 0,
+	  USLAB_RECLAIM_TRIM | USLAB_RECLAIM_DEPOTS },
+	{ "STATS", USLAB_IOC_STATS, SIZES(uslab_stats),
+	  0, offsetof(struct uslab_stats, reserved), 0 },
+	{ "BALANCE", USLAB_IOC_BALANCE, SIZES(uslab_balance),
+	  offsetof(struct uslab_balance, flags), 0, 0 },
+	{ "GET_TUNABLES", USLAB_IOC_GET_TUNABLES, SIZES(uslab_tunables), 0, 0, 0 },
+	{ "SET_TUNABLES", USLAB_IOC_SET_TUNABLES, SIZES(uslab_tunables), 0, 0, 0 },
 };
 
 #define NR_COMMANDS	(sizeof(commands) / sizeof(commands[0]))
@@ -64,6 +76,10 @@ static void prepare(const struct command *command, union args *args)
 		raw_refill(pool.fd, 0, &one_handle, 1);
 		args->ret.nr = 1;
 		args->ret.handles = (uintptr_t)&one_handle;
+		break;
+	case USLAB_IOC_SET_TUNABLES:
+		args->size = sizeof(args->tunables);
+		ioctl(pool.fd, USLAB_IOC_GET_TUNABLES, args);
 		break;
 	}
 	args->size = command->size;
@@ -166,10 +182,28 @@ TEST(a_size_below_the_first_version_is_invalid)
 		args.size = 4;
 		expect_refusal(command, &args, EINVAL, "size 4");
 		for (i = 0; i < 3; i++) {
-			args.size = command->size - short_by[i];
+			args.size = command->first - short_by[i];
 			expect_refusal(command, &args, EINVAL, "a size too small");
 		}
 	}
+	close_pool();
+}
+
+/* As an old library has it, which knows of no field that was added later. */
+TEST(the_first_versions_struct_is_enough)
+{
+	char *page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	ASSERT(page != MAP_FAILED);
+	mprotect(page + PAGE, PAGE, PROT_NONE);
+	open_pool();
+	FOR_EACH_COMMAND(command, args) {
+		args.size = command->first;
+		memcpy(page + PAGE - command->first, &args, command->first);
+		expect_success(command, page + PAGE - command->first, "first version");
+	}
+	munmap(page, 2 * PAGE);
 	close_pool();
 }
 
@@ -258,8 +292,12 @@ TEST(unknown_flags_are_invalid)
 	open_pool();
 	FOR_EACH_COMMAND(command, args) {
 		for (bit = 0; command->flags && bit < 32; bit++) {
+			if (command->known & 1u << bit)
+				continue;
 			*(uint32_t *)(args.room + command->flags) = 1u << bit;
 			expect_refusal(command, &args, EINVAL, "a flag");
+			*(uint32_t *)(args.room + command->flags) |= command->known;
+			expect_refusal(command, &args, EINVAL, "a flag besides known ones");
 		}
 	}
 	close_pool();
@@ -318,7 +356,8 @@ TEST(results_for_read_only_memory_are_a_fault)
 		mprotect(page, PAGE, PROT_READ | PROT_WRITE);
 		memcpy(page, &args, command->size);
 		mprotect(page, PAGE, PROT_READ);
-		if (command->code == USLAB_IOC_RECLAIM || command->code == USLAB_IOC_STATS)
+		if (command->code == USLAB_IOC_RECLAIM || command->code == USLAB_IOC_STATS ||
+		    command->code == USLAB_IOC_GET_TUNABLES)
 			expect_refusal(command, page, EFAULT, "read only");
 		else
 			expect_success(command, page, "read only, as nothing is written");
@@ -330,7 +369,7 @@ TEST(results_for_read_only_memory_are_a_fault)
 TEST(unknown_commands_are_not_typewriters)
 {
 	static const unsigned int codes[] = {
-		_IO(USLAB_IOC_TYPE, 0x7f), _IO(USLAB_IOC_TYPE, 0x01), _IO(USLAB_IOC_TYPE, 0x15),
+		_IO(USLAB_IOC_TYPE, 0x7f), _IO(USLAB_IOC_TYPE, 0x01), _IO(USLAB_IOC_TYPE, 0x18),
 		_IOWR(USLAB_IOC_TYPE, 0xff, struct uslab_stats),
 		_IOC(_IOC_WRITE, 'x', 0x00, sizeof(struct uslab_create)),
 		_IOC(_IOC_READ | _IOC_WRITE, 'x', 0x14, sizeof(struct uslab_stats)),
@@ -1028,6 +1067,22 @@ TEST(reclaim_takes_from_cpu_caches)
 	uslab_pool_destroy(lib);
 }
 
+TEST(reclaim_has_two_flags_and_takes_one_at_a_time)
+{
+	struct uslab_reclaim request = { .size = sizeof(request), .bytes = UINT64_MAX };
+
+	open_pool();
+	request.flags = USLAB_RECLAIM_TRIM;
+	EXPECT_EQ(ioctl(pool.fd, USLAB_IOC_RECLAIM, &request), 0);
+	request.flags = USLAB_RECLAIM_DEPOTS;
+	EXPECT_EQ(ioctl(pool.fd, USLAB_IOC_RECLAIM, &request), 0);
+	request.flags = USLAB_RECLAIM_TRIM | USLAB_RECLAIM_DEPOTS;
+	EXPECT_ERRNO(ioctl(pool.fd, USLAB_IOC_RECLAIM, &request) == -1, EINVAL);
+	EXPECT_EQ(USLAB_RECLAIM_TRIM, 1);
+	EXPECT_EQ(USLAB_RECLAIM_DEPOTS, 2);
+	close_pool();
+}
+
 TEST(a_huge_number_of_bytes_is_everything)
 {
 	uint32_t handle;
@@ -1043,9 +1098,10 @@ TEST(a_huge_number_of_bytes_is_everything)
 TEST(the_reclaim_file_takes_units_and_refuses_nonsense)
 {
 	static const char *const wrong[] = { "", "x", "-1", "1T", "1KK", "K", "max!", "1 2",
-					     "18446744073709551616", "18446744073709551615G" };
+					     "18446744073709551616", "18446744073709551615G",
+					     "trims", "tri", "CPUS", "trim depots" };
 	static const char *const right[] = { "0", "1", "4096\n", "1K", "1M\n", "1G", "max",
-					     "max\n" };
+					     "max\n", "trim", "depots", "cpus\n" };
 	size_t i;
 
 	open_pool();
@@ -1058,6 +1114,54 @@ TEST(the_reclaim_file_takes_units_and_refuses_nonsense)
 	close_pool();
 }
 
+/* BALANCE */
+
+TEST(balance_takes_two_magazines_of_what_is_above_the_limit)
+{
+	struct uslab_balance balance = { .size = sizeof(balance) };
+	struct raw raw = must_raw_size("balance", PAGE);
+	static uint32_t handles[USLAB_BATCH_MAX];
+	long long idle, magazine = raw.control->magazine_size;
+
+	EXPECT_EQ(pool_write(raw.name, "idle_aging_centisecs", "0"), 0);
+	EXPECT_EQ(pool_write(raw.name, "idle_background_ratio", "0"), 0);
+	EXPECT_EQ(pool_write(raw.name, "idle_bytes", "2M"), 0);
+	EXPECT_EQ(raw.control->idle_limit, 2 * MIB / PAGE);
+	ASSERT_EQ(raw_refill(raw.fd, 0, handles, USLAB_BATCH_MAX), USLAB_BATCH_MAX);
+	EXPECT(raw_stash(&raw, 0, handles, USLAB_BATCH_MAX));
+	EXPECT_EQ(ioctl(raw.fd, USLAB_IOC_BALANCE, &balance), 0);
+	idle = (long long)raw_stats(raw.fd).idle_objects;
+	EXPECT_LT(idle, USLAB_BATCH_MAX);
+	EXPECT_GE(idle, USLAB_BATCH_MAX - 2 * magazine);
+	EXPECT_EQ(raw_stats(raw.fd).throttles, 1);
+	EXPECT_GT(raw_stats(raw.fd).throttled_us, 0);
+	while (raw_stats(raw.fd).idle_objects > raw.control->idle_limit)
+		ASSERT_EQ(ioctl(raw.fd, USLAB_IOC_BALANCE, &balance), 0);
+	raw_close(&raw);
+}
+
+TEST(balance_does_nothing_below_the_limit)
+{
+	struct uslab_balance balance = { .size = sizeof(balance) };
+	struct raw raw = must_raw_size("balance", PAGE);
+	static uint32_t handles[USLAB_BATCH_MAX];
+
+	EXPECT_EQ(pool_write(raw.name, "idle_aging_centisecs", "0"), 0);
+	EXPECT_EQ(pool_write(raw.name, "idle_background_ratio", "0"), 0);
+	EXPECT_EQ(pool_write(raw.name, "idle_bytes", "4M"), 0);
+	ASSERT_EQ(raw_refill(raw.fd, 0, handles, USLAB_BATCH_MAX), USLAB_BATCH_MAX);
+	EXPECT(raw_stash(&raw, 0, handles, USLAB_BATCH_MAX));
+	EXPECT_EQ(ioctl(raw.fd, USLAB_IOC_BALANCE, &balance), 0);
+	EXPECT_EQ(pool_write(raw.name, "idle_ratio", "0"), 0);
+	EXPECT_EQ(pool_write(raw.name, "idle_bytes", "0"), 0);
+	EXPECT_EQ(raw.control->idle_limit, 0);
+	EXPECT_EQ(ioctl(raw.fd, USLAB_IOC_BALANCE, &balance), 0);
+	EXPECT_EQ(raw_stats(raw.fd).idle_objects, USLAB_BATCH_MAX);
+	EXPECT_EQ(raw_stats(raw.fd).throttles, 0);
+	EXPECT_EQ(raw_stats(raw.fd).throttled_us, 0);
+	raw_close(&raw);
+}
+
 /* STATS */
 
 TEST(statistics_and_files_say_the_same)
@@ -1065,6 +1169,7 @@ TEST(statistics_and_files_say_the_same)
 	static uint32_t handles[100];
 	struct uslab_stats stats;
 
+	aging(false);
 	open_pool();
 	ASSERT_EQ(raw_refill(pool.fd, 0, handles, 100), 100);
 	EXPECT(raw_stash(&pool, 0, handles, 50));
@@ -1088,12 +1193,17 @@ TEST(statistics_and_files_say_the_same)
 	SAME(rotations);
 	SAME(reclaimed_bytes);
 	SAME(magazines);
+	SAME(passes);
+	SAME(pass_us);
+	SAME(throttles);
+	SAME(throttled_us);
 	EXPECT_EQ(stats.refills, 100);
 	EXPECT_EQ(stats.returns, 10);
 	EXPECT_EQ(stats.bad_puts, 1);
 	EXPECT_EQ(stats.idle_objects, 50);
 	EXPECT_EQ(stats.out_objects, 40);
 	close_pool();
+	aging(true);
 }
 
 /* The sums are right only if the objects are: put one in twice behind the kernel's back. */

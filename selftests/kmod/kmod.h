@@ -143,11 +143,38 @@ HELPER bool pool_listed(const char *dir)
 	return !access(path, F_OK);
 }
 
-HELPER int pool_reclaim_write(const char *dir, const char *text)
+HELPER int pool_write(const char *dir, const char *file, const char *text)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), USLAB_SYSFS "/%s/reclaim", dir);
+	snprintf(path, sizeof(path), USLAB_SYSFS "/%s/%s", dir, file);
+	return write_file(path, text);
+}
+
+HELPER int pool_reclaim_write(const char *dir, const char *text)
+{
+	return pool_write(dir, "reclaim", text);
+}
+
+/* What a pool's file says, without the newline; good until the next call. */
+HELPER const char *pool_text(const char *dir, const char *file)
+{
+	static __thread char text[64];
+	char path[256];
+
+	snprintf(path, sizeof(path), USLAB_SYSFS "/%s/%s", dir, file);
+	read_file(path, text, sizeof(text));
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+#define USLAB_DEFAULTS	"/sys/module/uslab/parameters"
+
+HELPER int default_write(const char *tunable, const char *text)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), USLAB_DEFAULTS "/%s", tunable);
 	return write_file(path, text);
 }
 
@@ -163,7 +190,7 @@ HELPER int drop_caches(void)
 /* Age is not to take what a test wants to see taken, or not taken. */
 HELPER void aging(bool on)
 {
-	write_file("/sys/module/uslab/parameters/aging_centisecs", on ? "1000" : "0");
+	default_write("idle_aging_centisecs", on ? "500" : "0");
 }
 
 /* A name for a pool that no other test uses. */

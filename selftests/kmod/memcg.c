@@ -15,6 +15,18 @@ struct member {
 	void (*act)(struct member *member, struct uslab_pool *pool, void **objects);
 };
 
+/* Much may lie idle: it is the limit that is to take it, not a threshold below it. */
+static bool only_limits(struct uslab_pool *pool)
+{
+	struct uslab_tunables tunables = { .size = sizeof(tunables) };
+
+	if (uslab_pool_tunables(pool, &tunables))
+		return false;
+	tunables.idle_background_ratio = 0;
+	tunables.idle_ratio = 0;
+	return !uslab_pool_tune(pool, &tunables);
+}
+
 static void member_main(void *arg)
 {
 	struct member *member = arg;
@@ -23,7 +35,7 @@ static void member_main(void *arg)
 
 	EXPECT(cgroup_enter(member->group));
 	pool = uslab_pool_create(member->name, OBJECT, NULL);
-	if (EXPECT(pool) && EXPECT(objects))
+	if (EXPECT(pool) && EXPECT(objects) && EXPECT(only_limits(pool)))
 		member->act(member, pool, objects);
 	uslab_pool_destroy(pool);
 }
@@ -179,6 +191,66 @@ TEST(idle_memory_goes_before_a_limit_kills)
 	EXPECT_GT(event(&member, "max"), 0);
 	/* 24 MiB had to go; it need not have been everything */
 	printf("# %lld KiB of 49152 left\n", (long long)member.turns->value[0] >> 10);
+	dismiss(&member);
+}
+
+/* As much as there is room for, and that much more. */
+static void miss(struct member *member, struct uslab_pool *pool, void **objects)
+{
+	size_t missing = (size_t)member->turns->value[0], room;
+	size_t got = get_all(member, pool, objects);
+	long long before;
+
+	EXPECT_EQ(got, member->objects);
+	put_all(pool, objects, got);
+	room = 64 * MIB - (size_t)cgroup_value(member->group, "memory.current");
+	before = pool_value(member->name, "backed_bytes");
+	EXPECT(touch_memory(room + missing));
+	member->turns->value[1] = before - pool_value(member->name, "backed_bytes");
+}
+
+TEST(an_episode_at_a_limit_takes_four_times_what_is_missing_or_a_mebibyte)
+{
+	static const size_t missing[] = { 128 * KIB, MIB, 4 * MIB, 8 * MIB };
+	size_t i;
+
+	for (i = 0; i < sizeof(missing) / sizeof(missing[0]); i++) {
+		struct member member = must_member("episode", 40 * MIB, "64M");
+		long long most = 4 * (long long)missing[i], taken;
+
+		aging(false);
+		member.act = miss;
+		member.turns->value[0] = (long long)missing[i];
+		EXPECT(child_ok(spawn(member_main, &member)));
+		taken = member.turns->value[1];
+		printf("# %zu KiB missing, %lld KiB taken\n", missing[i] >> 10, taken >> 10);
+		EXPECT_LE(taken, most > (long long)MIB ? most : (long long)MIB);
+		EXPECT_EQ(event(&member, "oom_kill"), 0);
+		dismiss(&member);
+		aging(true);
+	}
+}
+
+static void get_then_touch(struct member *member, struct uslab_pool *pool, void **objects)
+{
+	size_t got = 0, i;
+
+	while (got < member->objects && (objects[got] = uslab_get(pool)))
+		got++;
+	EXPECT_EQ(errno, ENOMEM);
+	EXPECT_GT(got, 16 * MIB / OBJECT);
+	for (i = 0; i < got; i++)
+		memset(objects[i], 1, OBJECT);
+	put_all(pool, objects, got);
+}
+
+TEST(what_was_got_at_the_limit_can_be_touched)
+{
+	struct member member = must_member("touch", 64 * MIB, "32M");
+
+	member.act = get_then_touch;
+	EXPECT(child_ok(spawn(member_main, &member)));
+	EXPECT_EQ(event(&member, "oom_kill"), 0);
 	dismiss(&member);
 }
 

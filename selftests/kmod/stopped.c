@@ -258,11 +258,11 @@ TEST(a_stopped_process_shrinks_with_age)
 	struct victim victim;
 
 	must_start(&victim, STOPPED, false);
-	write_file("/sys/module/uslab/parameters/expire_centisecs", "200");
-	write_file("/sys/module/uslab/parameters/aging_centisecs", "50");
+	write_file("/sys/module/uslab/parameters/idle_expire_centisecs", "200");
+	write_file("/sys/module/uslab/parameters/idle_aging_centisecs", "50");
 	EXPECT(WAIT_FOR(backed(&victim) <= BYTES / 2 + BYTES / 16));
 	EXPECT_GE(backed(&victim), BYTES / 2);
-	write_file("/sys/module/uslab/parameters/expire_centisecs", "3000");
+	write_file("/sys/module/uslab/parameters/idle_expire_centisecs", "3000");
 	finish(&victim);
 }
 

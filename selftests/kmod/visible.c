@@ -33,11 +33,34 @@ TEST(the_device_can_be_opened_by_all)
 	EXPECT_EQ(st.st_mode & 0777, 0666);
 }
 
+/* Each of the module's parameters is the default of a tunable, which is a file. */
+static mode_t mode_of(const char *file)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), USLAB_DEFAULTS "/%s", file);
+	return !strcmp(file, "reclaim") ? 0200 : access(path, F_OK) ? 0444 : 0644;
+}
+
+static int count_files(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int n = 0;
+
+	while (dir && (entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
 TEST(files_say_who_may_use_them)
 {
 	char path[512];
 	struct dirent *entry;
 	struct stat st;
+	int tunables = 0;
 	DIR *dir;
 
 	must_show();
@@ -49,10 +72,14 @@ TEST(files_say_who_may_use_them)
 			continue;
 		snprintf(path, sizeof(path), USLAB_SYSFS "/%s/%s", pool.name, entry->d_name);
 		EXPECT(!stat(path, &st));
-		EXPECT_EQ(st.st_mode & 0777, strcmp(entry->d_name, "reclaim") ? 0444 : 0200);
+		if (!EXPECT_EQ(st.st_mode & 0777, mode_of(entry->d_name)))
+			printf("# %s\n", entry->d_name);
 		EXPECT_EQ(st.st_uid, 0);
+		tunables += (st.st_mode & 0777) == 0644;
 	}
 	closedir(dir);
+	EXPECT_EQ(tunables, count_files(USLAB_DEFAULTS));
+	EXPECT_EQ(tunables, 18);
 	put_away();
 }
 
@@ -78,10 +105,10 @@ TEST(the_policy_is_a_word)
 
 TEST(the_module_has_its_parameters)
 {
-	EXPECT(!access("/sys/module/uslab/parameters/aging_centisecs", R_OK | W_OK));
-	EXPECT(!access("/sys/module/uslab/parameters/expire_centisecs", R_OK | W_OK));
-	EXPECT(write_file("/sys/module/uslab/parameters/aging_centisecs", "x"));
-	EXPECT(write_file("/sys/module/uslab/parameters/aging_centisecs", "-1"));
+	EXPECT(!access("/sys/module/uslab/parameters/idle_aging_centisecs", R_OK | W_OK));
+	EXPECT(!access("/sys/module/uslab/parameters/idle_expire_centisecs", R_OK | W_OK));
+	EXPECT(write_file("/sys/module/uslab/parameters/idle_aging_centisecs", "x"));
+	EXPECT(write_file("/sys/module/uslab/parameters/idle_aging_centisecs", "-1"));
 }
 
 TEST(the_pools_file_has_its_name)

@@ -45,11 +45,11 @@ TEST(alignments_that_are_not_powers_of_two_up_to_4096_are_refused)
 	}
 }
 
-TEST(names_are_1_to_63_bytes_without_a_slash)
+TEST(names_are_1_to_63_printable_characters_without_a_slash)
 {
 	static const char *const bad[] = { "", ".", "..", "...", ".a", "/", "a/b", "a/", "a\nb",
-					   "\x1f", "\t" };
-	static const char *const good[] = { "a", "a b", "a.b", "\xc3\xa4", "-", "%s%n" };
+					   "\x1f", "\t", "\x7f", "\xc3\xa4", "\xff" };
+	static const char *const good[] = { "a", "a b", "a.b", "~", "-", "%s%n" };
 	char longest[USLAB_NAME_MAX + 1];
 	size_t i;
 

@@ -297,6 +297,39 @@ TEST(kernel_parent_and_child_share_objects)
 	pin(-1);
 }
 
+static uint32_t sent;
+
+static int look_up(void *unused)
+{
+	struct uslab_pool *view = uslab_pool_attach(uslab_pool_fd(pool));
+	uint64_t *object;
+
+	(void)unused;
+	if (!view)
+		return 1;
+	object = uslab_object(view, sent);
+	if (uslab_handle(view, object) != sent || *object != 0x1234)
+		return 2;
+	*object = 0x5678;
+	uslab_pool_destroy(view);
+	return 0;
+}
+
+TEST(kernel_a_handle_names_the_same_object_in_another_process)
+{
+	uint64_t *object;
+
+	need("kernel");
+	object = uslab_get(pool);
+	ASSERT(object);
+	*object = 0x1234;
+	sent = uslab_handle(pool, object);
+	EXPECT_EXIT(in_child(look_up, NULL, 20), 0);
+	EXPECT_EQ(*object, 0x5678);
+	uslab_put(pool, object);
+	uslab_pool_destroy(pool);
+}
+
 /* Forks in the midst of work */
 
 static atomic_bool stop;
