@@ -142,6 +142,7 @@ help:
 #? make check-native     the tests that need no guest
 #? make check-vm         the tests in guests; KERNELS="6.1 6.12 ..." picks some
 #? make bench            get/put against other allocators
+#? make bench-reclaim    what reclaim costs those who get and put
 #? make install          library, headers, tools, manual pages (PREFIX, DESTDIR) and module
 #? make module           the module alone; KVER=... or KDIR=... picks the kernel
 #? make deps             install the Debian packages that all of this needs (as root)

@@ -228,10 +228,17 @@ static inline void *uslab_object(const struct uslab_pool *pool, uint32_t handle)
  *
  * Defines struct prefix_pool and prefix_pool_create(pool, name, attr),
  * prefix_pool_destroy(pool), prefix_get(pool) and prefix_put(pool, object), so that
- * putting a foreign type, or into another type's pool, does not compile.
+ * putting a foreign type, or into another type's pool, does not compile. In C, pointers
+ * of incompatible types are errors in the rest of the file then, as GCC 14 has it anyway.
  */
+#ifdef __cplusplus
+#define __uslab_strict_pointers
+#else
+#define __uslab_strict_pointers	_Pragma("GCC diagnostic error \"-Wincompatible-pointer-types\"")
+#endif
 #define __uslab_typed static inline __attribute__((unused))
 #define USLAB_DEFINE_TYPED(prefix, type)					\
+	__uslab_strict_pointers							\
 	struct prefix##_pool { struct uslab_pool *pool; };			\
 	__uslab_typed int prefix##_pool_create(struct prefix##_pool *typed,	\
 			const char *name, const struct uslab_attr *attr)	\

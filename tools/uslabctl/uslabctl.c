@@ -60,6 +60,8 @@ static const struct command commands[] = {
 		.name = "reclaim", .arguments = "POOL [BYTES|max|trim|depots|cpus]",
 		.summary = "make a pool give idle memory back",
 		.details = "BYTES may end in K, M or G; the default is max: all that is idle.\n"
+			   "trim takes what was not used since the last step of aging, depots all\n"
+			   "but what is in CPU caches; cpus is as max.\n"
 			   "Prints how many bytes were given back.\n",
 		.min_args = 1, .max_args = 2, .run = run_reclaim,
 	},
