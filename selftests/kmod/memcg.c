@@ -414,6 +414,55 @@ TEST(control_another_cgroups_limit_takes_nothing)
 	dismiss(&member);
 }
 
+/* The embedded engine has no shrinker; it sees the limit coming. */
+
+static void grow_slowly_beside_an_embedded_pool(void *arg)
+{
+	struct member *member = arg;
+	void **objects = calloc(member->objects + 1, sizeof(*objects));
+	struct uslab_pool *pool;
+	size_t got, i;
+	char *memory;
+
+	EXPECT(cgroup_enter(member->group));
+	if (member->turns->value[0])
+		EXPECT(!setgid(65534) && !setuid(65534));
+	setenv("USLAB_ENGINE", "embedded", 1);
+	pool = uslab_pool_create(member->name, OBJECT, NULL);
+	if (!EXPECT(pool) || !EXPECT(objects) || !EXPECT(only_limits(pool)))
+		return;
+	got = get_all(member, pool, objects);
+	put_all(pool, objects, got);
+	memory = mmap(NULL, 32 * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (i = 0; i < 32 * MIB; i += PAGE) {
+		memory[i] = 1;
+		if (i % (256 * KIB) == 0)
+			nap(0.1);
+	}
+	EXPECT_LT(pool_stats(pool).backed_bytes, member->objects * OBJECT / 2);
+	uslab_pool_destroy(pool);
+}
+
+static void embedded_pool_shrinks(bool unprivileged)
+{
+	struct member member = must_member("embedded", 40 * MIB, "64M");
+
+	member.turns->value[0] = unprivileged;
+	EXPECT(child_ok(spawn(grow_slowly_beside_an_embedded_pool, &member)));
+	EXPECT_EQ(event(&member, "oom_kill"), 0);
+	dismiss(&member);
+}
+
+TEST(an_embedded_pool_shrinks_before_its_cgroup_hits_the_limit)
+{
+	embedded_pool_shrinks(false);
+}
+
+TEST(an_embedded_pool_of_nobody_does_so_too)
+{
+	embedded_pool_shrinks(true);
+}
+
 /* A cgroup that is gone */
 
 static void leave_then_wait(struct member *member, struct uslab_pool *pool, void **objects)
