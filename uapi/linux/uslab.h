@@ -322,8 +322,9 @@ enum uslab_mode {
  * struct uslab_tunables - when a pool's idle memory is taken back
  *
  * USLAB_IOC_GET_TUNABLES reads them, USLAB_IOC_SET_TUNABLES sets all of them; read,
- * change, set. What is changed that way no longer follows the module's default. Each is a file of the same name in sysfs, with ranges and
- * meaning in Documentation/sysfs.md.
+ * change, set. What is changed that way no longer follows the module's default. Each
+ * is a file of the same name in sysfs, with ranges and meaning in
+ * Documentation/sysfs.md.
  *
  * A number of bytes that is not 0 takes the place of the ratio beside it. Ratios are
  * percent of the memory that the pool may use: its cgroup's limit or the
