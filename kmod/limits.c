@@ -20,6 +20,7 @@
 #include "uslab.h"
 
 #define REFILL_LOOK	(HZ / 100 + 1)	/* refills look no more often */
+#define REFILL_FEW	8u		/* objects in a refill while memory is being taken */
 
 #ifdef CONFIG_MEMCG
 /**
@@ -196,7 +197,7 @@ void uslab_limits_look(struct uslab_pool *pool, const struct uslab_view *view)
  */
 u32 uslab_limits_admit(struct uslab_pool *pool, u32 nr)
 {
-	u32 few = max_t(u32, 1, PAGE_SIZE / pool->core.geo.stride);
+	u32 few = max_t(u32, REFILL_FEW, PAGE_SIZE / pool->core.geo.stride);
 	enum uslab_breaker event;
 
 	if (time_after(jiffies, READ_ONCE(pool->limits_looked) + REFILL_LOOK)) {

@@ -194,8 +194,12 @@ static u64 item_shrink(struct uslab_item *item, u64 pages, bool limit)
 	u64 freed = uslab_core_shrink_depot(item->home, pages, flags);
 
 	uslab_drain_queue(item->pool, limit && !freed ? 0 : USLAB_IDLE_JIFFIES);
-	/* what was taken should not be back at once, see uslab_governor_batch() */
-	WRITE_ONCE(item->pool->governor.pressed, ktime_to_us(ktime_get()));
+	/*
+	 * What was taken should not be back at once, see uslab_governor_batch(). kswapd
+	 * may be at work all the time, for the page cache; that is no shortage.
+	 */
+	if (!current_is_kswapd())
+		WRITE_ONCE(item->pool->governor.pressed, ktime_to_us(ktime_get()));
 	if (limit)
 		uslab_worker_kick(item->pool);
 	return freed;

@@ -21,7 +21,8 @@
 static struct workqueue_struct *worker_wq;
 
 static void worker_fn(struct work_struct *work);
-static DECLARE_DEFERRABLE_WORK(worker, worker_fn);
+/* not deferrable: that CPU may sleep while others run out of memory */
+static DECLARE_DELAYED_WORK(worker, worker_fn);
 
 /**
  * uslab_worker_thresholds() - have puts know at which height they pay
@@ -112,7 +113,7 @@ static unsigned long pool_look(struct uslab_pool *pool)
 				   plan.again && returned);
 	spin_unlock(&pool->governor_lock);
 	if (next)
-		period = min(period, usecs_to_jiffies(next - view.now));
+		period = usecs_to_jiffies(min_t(u64, next - view.now, jiffies_to_usecs(period)));
 	/* no barrier: who comes later has the pool looked at, see uslab_worker_watch() */
 	if (READ_ONCE(pool->control->pressure) || waitqueue_active(&pool->pressure_wait) ||
 	    READ_ONCE(pool->tunables.mode) == USLAB_MODE_MANUAL)
@@ -199,7 +200,7 @@ void uslab_worker_add(struct uslab_pool *pool)
  */
 int __init uslab_worker_init(void)
 {
-	worker_wq = alloc_workqueue("uslab_worker", WQ_UNBOUND, 1);
+	worker_wq = alloc_workqueue("uslab_worker", WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
 	return worker_wq ? 0 : -ENOMEM;
 }
 

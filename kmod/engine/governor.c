@@ -270,7 +270,7 @@ u64 uslab_governor_next(const struct uslab_governor *gov, const struct uslab_tun
 
 /* Pressure */
 
-static u32 level_of(const struct uslab_tunables *tunables, u32 used)
+u32 uslab_pressure_level(const struct uslab_tunables *tunables, u32 used)
 {
 	if (used >= READ_ONCE(tunables->pressure_critical_percent) * 10)
 		return USLAB_PRESSURE_CRITICAL;
@@ -284,7 +284,7 @@ static u32 level_of(const struct uslab_tunables *tunables, u32 used)
 bool uslab_governor_look(struct uslab_governor *gov, const struct uslab_tunables *tunables,
 			 const struct uslab_view *view)
 {
-	u32 level = level_of(tunables, nearness(tunables, view));
+	u32 level = uslab_pressure_level(tunables, nearness(tunables, view));
 
 	if (level == gov->level) {
 		gov->falling = 0;
@@ -306,12 +306,12 @@ enum uslab_breaker uslab_governor_breaker(struct uslab_governor *gov,
 					  const struct uslab_tunables *tunables,
 					const struct uslab_view *view)
 {
-	u32 level = level_of(tunables, nearness(tunables, view));
+	u32 level = uslab_pressure_level(tunables, nearness(tunables, view));
 
 	if (READ_ONCE(tunables->mode) != USLAB_MODE_MANUAL || level == USLAB_PRESSURE_NONE) {
 		bool open = gov->breaker;
 
-		gov->breaker = 0;
+		WRITE_ONCE(gov->breaker, 0);
 		gov->trips = 0;
 		return open ? USLAB_BREAKER_CLOSES : USLAB_BREAKER_NOTHING;
 	}
@@ -320,8 +320,7 @@ enum uslab_breaker uslab_governor_breaker(struct uslab_governor *gov,
 	if (gov->trips && view->now - gov->tripped < BREAKER_PERIOD)
 		return USLAB_BREAKER_NOTHING;
 	gov->tripped = view->now;
-	gov->breaker = ++gov->trips < BREAKER_TRIPS ? USLAB_BREAKER_RECLAIMS :
-							    USLAB_BREAKER_REFUSES;
+	WRITE_ONCE(gov->breaker, ++gov->trips < BREAKER_TRIPS ? USLAB_BREAKER_RECLAIMS : USLAB_BREAKER_REFUSES);
 	return (enum uslab_breaker)gov->breaker;
 }
 
@@ -334,10 +333,11 @@ u32 uslab_governor_batch(struct uslab_governor *gov, const struct uslab_tunables
 	if (gov->breaker >= USLAB_BREAKER_REFUSES) {
 		if (gov->breaker == USLAB_BREAKER_REFUSES)
 			*event = USLAB_BREAKER_TELLS;
-		gov->breaker = USLAB_BREAKER_TELLS;
+		WRITE_ONCE(gov->breaker, USLAB_BREAKER_TELLS);
 		return 0;
 	}
 	if (READ_ONCE(gov->pressed) && now - READ_ONCE(gov->pressed) < period)
 		return min_t(u32, nr, few);
+	WRITE_ONCE(gov->pressed, 0);
 	return nr;
 }

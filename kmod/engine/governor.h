@@ -171,6 +171,9 @@ u64 uslab_governor_next(const struct uslab_governor *gov, const struct uslab_tun
 bool uslab_governor_grown(const struct uslab_governor *gov, const struct uslab_tunables *tunables,
 			  u64 backed);
 
+/* The level at which so much of a limit is in use, per mille. */
+u32 uslab_pressure_level(const struct uslab_tunables *tunables, u32 used);
+
 /**
  * uslab_governor_look() - see how near the limits are
  *

@@ -259,7 +259,7 @@ static bool slab_back(struct uslab_slabs *slabs, struct uslab_slab *slab, u32 in
 		 */
 		smp_store_release(&slab->page[page], bag->page[--bag->nr_pages]);
 		slab->backed++;
-		slabs->backed++;
+		WRITE_ONCE(slabs->backed, slabs->backed + 1);	/* read without the lock */
 	}
 	return true;
 }
@@ -426,8 +426,8 @@ void uslab_slabs_settle(struct uslab_slabs *slabs, const struct uslab_page_ref *
 			continue;
 		}
 		slab->backed--;
-		slabs->backed--;
-		slabs->released++;
+		WRITE_ONCE(slabs->backed, slabs->backed - 1);
+		WRITE_ONCE(slabs->released, slabs->released + 1);
 		slab_settle(slabs, slab, refs[i].slab);
 	}
 }

@@ -136,22 +136,22 @@ enum uslab_pressure uslab_pool_pressure(const struct uslab_pool *pool) __attribu
 /**
  * typedef uslab_pressure_fn - is told that the pressure level has changed
  *
- * Called by a thread of the library, with all signals blocked. It may get and put,
- * reclaim and tune; it must not destroy @pool. Levels that came and went before
- * it could be called are left out.
+ * Called by a thread of the library, with all signals blocked. It may call any function
+ * of the library, and others that wait for it wait. Levels that came and went before it
+ * could be called are left out.
  */
 typedef void (*uslab_pressure_fn)(struct uslab_pool *pool, enum uslab_pressure level, void *arg);
 
 /**
  * uslab_pool_on_pressure() - have a function told of pressure
- * @fn: NULL: nobody is told any more; it has returned then
+ * @fn: NULL: nobody is told any more; it has returned then, but for who calls this in it
  * @arg: for @fn
  *
  * A pool has one function; a second one takes its place. If there is pressure already,
  * it is told at once. A child process is told nothing until it asks for it.
  *
- * Return: 0, or -1 and errno: EDEADLK (called by such a function), ESTALE, ENOMEM, EMFILE,
- * ENFILE, EAGAIN (no thread). Since 0.1.
+ * Return: 0, or -1 and errno: ESTALE, ENOMEM, EMFILE, ENFILE, EAGAIN (no thread).
+ * Since 0.1.
  */
 int uslab_pool_on_pressure(struct uslab_pool *pool, uslab_pressure_fn fn, void *arg)
 	__attribute__((nonnull(1)));
@@ -220,8 +220,8 @@ void uslab_put_bulk(struct uslab_pool *pool, void *const *objects, unsigned int 
  * Neither checks anything. For an object of @pool that is out; 0 is a handle, too.
  * Since 0.1.
  */
-static inline uint32_t uslab_handle(const struct uslab_pool *pool, const void *object);
-static inline void *uslab_object(const struct uslab_pool *pool, uint32_t handle);
+uint32_t uslab_handle(const struct uslab_pool *pool, const void *object);
+void *uslab_object(const struct uslab_pool *pool, uint32_t handle);
 
 /*
  * USLAB_DEFINE_TYPED(prefix, type) - a typed pool

@@ -61,8 +61,12 @@ static u64 holds(const struct uslab_cpu *cpu)
 void drain_cpus(struct embedded *embedded, u64 *seen)
 {
 	struct pool *pool = &embedded->pool;
+	struct cpus home;
+	bool moved = false;
 	u32 i;
 
+	if (sched_getaffinity(0, sizeof(home), home.set))
+		return;
 	for (i = 0; i < pool->hot.nr_cpus; i++) {
 		struct uslab_cpu *cpu = pool_cpu(pool, i);
 		u64 words = READ_ONCE(cpu->word) + READ_ONCE(cpu->remote_word);
@@ -72,9 +76,12 @@ void drain_cpus(struct embedded *embedded, u64 *seen)
 			seen[i] = words;
 		if (!idle || !holds(cpu) || !go_to(i))
 			continue;
+		moved = true;
 		drain_stash(embedded, &pool->local);
 		drain_stash(embedded, &pool->remote);
 	}
+	if (moved)
+		sched_setaffinity(0, sizeof(home), home.set);
 }
 
 static u64 released(struct embedded *embedded)

@@ -8,7 +8,6 @@
 /*
  * Drain the CPUs that hold objects; with @seen, only those that did nothing
  * since the last call. A CPU that this thread may not run on keeps what it has.
- * Changes the affinity of the calling thread.
  */
 void drain_cpus(struct embedded *embedded, u64 *seen);
 

@@ -20,6 +20,8 @@
 #include "drain.h"
 #include "topology.h"
 
+#define REFILL_FEW	8u	/* objects in a refill while memory is being taken */
+
 static struct embedded_home *embedded_home(struct uslab_home *home)
 {
 	return container_of(home, struct embedded_home, home);
@@ -203,7 +205,7 @@ static void embedded_balance(struct pool *pool)
 /* May the pool grow, and by how many objects? */
 static u32 admit(struct embedded *embedded, u32 nr)
 {
-	u32 few = max_t(u32, 1, PAGE_SIZE / embedded->core.geo.stride);
+	u32 few = max_t(u32, REFILL_FEW, PAGE_SIZE / embedded->core.geo.stride);
 	enum uslab_breaker event;
 
 	/* as a rule there is nothing to ask */
@@ -287,7 +289,11 @@ void embedded_set_pressure(struct embedded *embedded)
 
 static int embedded_get_tunables(struct pool *pool, struct uslab_tunables *tunables)
 {
-	*tunables = embedded_of(pool)->tunables;
+	struct embedded *embedded = embedded_of(pool);
+
+	embedded_lock_governor(embedded);
+	*tunables = embedded->tunables;
+	embedded_unlock_governor(embedded);
 	return 0;
 }
 
@@ -534,6 +540,7 @@ struct pool *embedded_create(const struct uslab_create *request)
 		err = make(embedded, request, topology);
 	if (!err) {
 		background_start();
+		embedded_set_thresholds(embedded);
 		return &embedded->pool;
 	}
 	embedded_free(embedded);

@@ -20,6 +20,7 @@ struct embedded {
 	atomic_uint magazines;		/* made so far */
 	atomic_bool drain_wanted;	/* see background.c */
 	u64 *seen;			/* CPU cache words at the last aging step */
+	u32 answered;			/* how near the cgroup's limit was, see background.c */
 	struct uslab_tunables tunables;	/* read field by field without a lock */
 	struct uslab_governor governor;
 	pthread_mutex_t governor_lock;	/* with all signals blocked, as a home's lock */

@@ -91,8 +91,7 @@ void depot_put(struct pool *pool, u32 home, u32 index, struct uslab_magazine *ma
 	uslab_stack_push(mag->count ? &depot->current_gen : &depot->empty, index, mag, NO_LIMIT);
 }
 
-/* What was put lies in a depot now: whoever took that over the threshold pays. */
-static void balance(struct pool *pool)
+void balance(struct pool *pool)
 {
 	u64 limit = READ_ONCE(pool->control->idle_limit);
 	s64 objects = 0;
@@ -106,7 +105,7 @@ static void balance(struct pool *pool)
 		objects += READ_ONCE(depot->current_gen.objects) +
 			   READ_ONCE(depot->victim.objects);
 	}
-	if (objects > (s64)limit)
+	if (objects > 0 && (u64)objects > limit)
 		pool->backend->balance(pool);
 }
 
@@ -145,7 +144,6 @@ static void give_home(struct pool *pool, u32 home, const u32 *handles, u32 nr)
 		memcpy(mag->handle, handles, n * sizeof(*handles));
 		mag->count = n;
 		depot_put(pool, home, index, mag);
-		balance(pool);
 		handles += n;
 		nr -= n;
 	}
@@ -343,8 +341,10 @@ static void put_remote(struct pool *pool, u32 handle)
 
 	while (fill(pool, &pool->remote, ANY_HOME, &handle, 1, PUSH_EVENT) < 0) {
 		n = take(pool, &pool->remote, handles, pool->magazine_size, -1);
-		if (n > 0)
+		if (n > 0) {
 			depot_give(pool, handles, (u32)n);
+			balance(pool);
+		}
 	}
 }
 

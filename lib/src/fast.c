@@ -30,3 +30,13 @@ USLAB_API void uslab_put(struct uslab_pool *pool, void *object)
 #endif
 	__uslab_put_slow(pool, object);
 }
+
+USLAB_API uint32_t uslab_handle(const struct uslab_pool *pool, const void *object)
+{
+	return __uslab_handle(pool, object);
+}
+
+USLAB_API void *uslab_object(const struct uslab_pool *pool, uint32_t handle)
+{
+	return __uslab_object(pool, handle);
+}

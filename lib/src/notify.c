@@ -3,21 +3,21 @@
  * Telling functions of the program that a pool's pressure level has changed.
  *
  * A thread waits for what may have changed a level: the descriptors of kernel pools,
- * edge-triggered, so that it is woken once for each change, and an eventfd for those
+ * edge-triggered, so that it is woken once for each change, and a wake for those
  * of the embedded engine. Then it compares, for all pools that are watched, the level
  * in the control page with the one that was told last.
  *
  * notify_lock is held while a function is called, so that it has returned when its
- * removal has. It is the outermost lock of the library: the function may do
- * whatever the program may.
+ * removal has. It is the outermost lock of the library, and the thread may take it again:
+ * the function may do whatever the program may, and destroy its pool.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 #include "background.h"
 #include "notify.h"
+#include "wake.h"
 
 struct watch {
 	struct watch *next;
@@ -27,21 +27,32 @@ struct watch {
 	enum uslab_pressure told;
 };
 
-static pthread_mutex_t notify_lock = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+static pthread_mutex_t notify_lock = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 static struct watch *watches;
 static int epoll_fd = -1;		/* -1: there is no thread */
-static atomic_int wake_fd = -1;
+static struct wake wake = WAKE_INIT;
 
-static void tell_all(void)
+/* A pool whose level is not the one that was told; NULL: there is none. */
+static struct watch *changed(enum uslab_pressure *level)
 {
 	struct watch *watch;
 
-	pthread_mutex_lock(&notify_lock);
 	for (watch = watches; watch; watch = watch->next) {
-		enum uslab_pressure level = uslab_pool_pressure(&watch->pool->hot);
+		*level = uslab_pool_pressure(&watch->pool->hot);
+		if (*level != watch->told)
+			return watch;
+	}
+	return NULL;
+}
 
-		if (level == watch->told)
-			continue;
+static void tell_all(void)
+{
+	enum uslab_pressure level;
+	struct watch *watch;
+
+	pthread_mutex_lock(&notify_lock);
+	/* from the beginning each time: the function may have changed the list */
+	while ((watch = changed(&level))) {
 		watch->told = level;
 		watch->fn(&watch->pool->hot, level, watch->arg);
 	}
@@ -52,51 +63,46 @@ static void *notifier(void *arg)
 {
 	int epoll = (int)(intptr_t)arg;
 	struct epoll_event event;
+	int n;
 
 	pthread_setname_np(pthread_self(), "uslab-notify");
-	for (;;)
-		if (epoll_wait(epoll, &event, 1, -1) > 0)
+	do {
+		n = epoll_wait(epoll, &event, 1, -1);
+		if (n > 0 && !event.data.ptr)
+			wake_drain(&wake);
+		if (n > 0)
 			tell_all();
+	} while (n >= 0 || errno == EINTR);	/* else it is not ours any more */
 	return NULL;
 }
 
 void notify_wake(void)
 {
-	const uint64_t one = 1;
-	int fd = atomic_load(&wake_fd);
-
-	if (fd >= 0 && write(fd, &one, sizeof(one)) < 0)
-		return;		/* it is full of wakes already */
+	wake_up(&wake);
 }
 
-static int add_fd(int fd, uint32_t events)
+static int add_fd(int fd, uint32_t events, void *pool)
 {
-	struct epoll_event event = { .events = events | EPOLLET };
+	struct epoll_event event = { .events = events | EPOLLET, .data.ptr = pool };
 
 	/* a pool may have been watched before */
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) && errno != EEXIST ? -errno : 0;
 }
 
 /* Threads do not exist in a child, and what was shared with the parent is the parent's. */
-static bool fork_locked;		/* not so when a function that is being told forks */
-
 static void fork_prepare(void)
 {
-	fork_locked = !pthread_mutex_lock(&notify_lock);
+	pthread_mutex_lock(&notify_lock);
 }
 
 static void fork_parent(void)
 {
-	if (fork_locked)
-		pthread_mutex_unlock(&notify_lock);
+	pthread_mutex_unlock(&notify_lock);
 }
 
 static void stop(void)
 {
-	int fd = atomic_exchange(&wake_fd, -1);
-
-	if (fd >= 0)
-		close(fd);
+	wake_close(&wake);
 	if (epoll_fd >= 0)
 		close(epoll_fd);
 	epoll_fd = -1;
@@ -112,7 +118,7 @@ static void fork_child(void)
 	}
 	stop();
 	/* its owner was a thread of the parent, so that it could not be unlocked */
-	notify_lock = (pthread_mutex_t)PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+	notify_lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 }
 
 static void register_fork(void)
@@ -131,8 +137,9 @@ static int start(void)
 		return 0;
 	pthread_once(&once, register_fork);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	atomic_store(&wake_fd, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-	err = epoll_fd < 0 || wake_fd < 0 ? -errno : add_fd(wake_fd, EPOLLIN);
+	err = epoll_fd < 0 ? -errno : wake_open(&wake);
+	if (!err)
+		err = add_fd(wake.in, EPOLLIN, NULL);
 	if (!err)
 		err = -background_thread(&thread, notifier, (void *)(intptr_t)epoll_fd);
 	if (err)
@@ -170,7 +177,7 @@ static int watch_pool(struct pool *pool, uslab_pressure_fn fn, void *arg)
 	int err = start();
 
 	if (!err && pool->fd >= 0)
-		err = add_fd(pool->fd, EPOLLPRI | EPOLLOUT);
+		err = add_fd(pool->fd, EPOLLPRI | EPOLLOUT, pool);
 	if (err)
 		return err;
 	if (!*at)
@@ -188,12 +195,9 @@ static int watch_pool(struct pool *pool, uslab_pressure_fn fn, void *arg)
 USLAB_API int uslab_pool_on_pressure(struct uslab_pool *hot, uslab_pressure_fn fn, void *arg)
 {
 	struct pool *pool = pool_of(hot);
-	int err = pthread_mutex_lock(&notify_lock);
+	int err = 0;
 
-	if (err) {
-		errno = err;
-		return -1;
-	}
+	pthread_mutex_lock(&notify_lock);
 	if (!fn)
 		forget(pool);
 	else if (pool->orphan)
@@ -209,8 +213,7 @@ USLAB_API int uslab_pool_on_pressure(struct uslab_pool *hot, uslab_pressure_fn f
 
 void notify_remove(struct pool *pool)
 {
-	if (pthread_mutex_lock(&notify_lock))
-		return;		/* destroyed by its own function, which is not allowed */
+	pthread_mutex_lock(&notify_lock);
 	forget(pool);
 	pthread_mutex_unlock(&notify_lock);
 }

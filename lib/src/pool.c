@@ -255,6 +255,9 @@ static int fail(int err)
 	return -1;
 }
 
+/* The struct ends here in the first version. */
+#define TUNABLES_LEAST	(offsetof(struct uslab_tunables, pressure_critical_percent) + sizeof(__u32))
+
 USLAB_API int uslab_pool_tunables(const struct uslab_pool *hot, struct uslab_tunables *tunables)
 {
 	struct pool *pool = pool_of(hot);
@@ -262,13 +265,13 @@ USLAB_API int uslab_pool_tunables(const struct uslab_pool *hot, struct uslab_tun
 	u32 size = tunables->size;
 	int err;
 
-	if (size < sizeof(full) || size > 4096)
+	if (size < TUNABLES_LEAST || size > 4096)
 		return fail(-EINVAL);
 	err = pool->backend->get_tunables(pool, &full);
 	if (err)
 		return fail(err);
 	memset(tunables, 0, size);
-	memcpy(tunables, &full, sizeof(full));
+	memcpy(tunables, &full, min_t(u32, size, sizeof(full)));
 	tunables->size = size;
 	return 0;
 }
@@ -276,12 +279,18 @@ USLAB_API int uslab_pool_tunables(const struct uslab_pool *hot, struct uslab_tun
 USLAB_API int uslab_pool_tune(struct uslab_pool *hot, const struct uslab_tunables *tunables)
 {
 	struct pool *pool = pool_of(hot);
-	struct uslab_tunables full;
+	struct uslab_tunables full = { .size = sizeof(full) };
+	u32 size = tunables->size;
+	int err;
 
-	if (tunables->size < sizeof(full) || tunables->size > 4096 ||
-	    !is_zero((const char *)tunables + sizeof(full), tunables->size, sizeof(full)))
+	if (size < TUNABLES_LEAST || size > 4096 ||
+	    !is_zero((const char *)tunables + sizeof(full), size, sizeof(full)))
 		return fail(-EINVAL);
-	memcpy(&full, tunables, sizeof(full));
+	/* what a caller from an older header does not know of stays as it is */
+	err = pool->backend->get_tunables(pool, &full);
+	if (err)
+		return fail(err);
+	memcpy(&full, tunables, min_t(u32, size, sizeof(full)));
 	full.size = sizeof(full);
 	return fail(pool->backend->set_tunables(pool, &full));
 }

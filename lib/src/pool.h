@@ -98,6 +98,8 @@ struct uslab_magazine *depot_take(struct pool *pool, u32 home, u32 *index);
 void depot_put(struct pool *pool, u32 home, u32 index, struct uslab_magazine *mag);
 /* Bring handles of any homes to their depots; nr is at most USLAB_MAGAZINE_MAX. */
 void depot_give(struct pool *pool, u32 *handles, u32 nr);
+/* What was put lies in a depot now: whoever took that over the threshold pays. */
+void balance(struct pool *pool);
 /* One object of another home, when this one has no memory and the policy allows it. */
 void *get_remote(struct pool *pool, u32 home);
 /* A refill failed: have the pool's own idle memory back, as far as there is some. */

@@ -178,6 +178,7 @@ void portable_put(struct pool *pool, void *object)
 	if (cache->count == 2 * pool->magazine_size) {
 		cache->count -= pool->magazine_size;
 		depot_give(pool, cache->handle + cache->count, pool->magazine_size);
+		balance(pool);
 	}
 	cache->handle[cache->count++] = handle;
 	cache_leave(cache);

@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 #include "kmod/engine/governor.h"
 #include "pressure.h"
+#include "wake.h"
 
 /* Stalled for 100 ms within 2 s: what a process without privileges may ask for. */
 #define TRIGGER		"some 100000 2000000"
@@ -16,7 +17,7 @@
 struct pressure {
 	int stall;			/* polled for POLLPRI: PSI, or memory.events; -1: none */
 	bool events;			/* it is memory.events, which has to be read again */
-	int kick;			/* an eventfd, -1: none */
+	struct wake kick;
 	int current;			/* files of the cgroup, -1: none */
 	int max;
 	int stat;
@@ -78,8 +79,10 @@ struct pressure *pressure_open(void)
 
 	if (!pressure)
 		return NULL;
-	*pressure = (struct pressure){ .stall = -1, .current = -1, .max = -1, .stat = -1 };
-	pressure->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	*pressure = (struct pressure){
+		.stall = -1, .kick = WAKE_INIT, .current = -1, .max = -1, .stat = -1,
+	};
+	wake_open(&pressure->kick);
 	pressure->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	cgroup = cgroup_dir(dir, sizeof(dir));
 	if (cgroup) {
@@ -98,6 +101,25 @@ struct pressure *pressure_open(void)
 		read_text(pressure->stall, text, sizeof(text));
 	}
 	return pressure;
+}
+
+static void close_if(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void pressure_close(struct pressure *pressure)
+{
+	if (!pressure)
+		return;
+	wake_close(&pressure->kick);
+	close_if(pressure->stall);
+	close_if(pressure->current);
+	close_if(pressure->max);
+	close_if(pressure->stat);
+	close_if(pressure->meminfo);
+	free(pressure);
 }
 
 /* A number at the start of a text; false for "max". */
@@ -144,57 +166,55 @@ uint64_t pressure_memory(const struct pressure *pressure)
 	return memory;
 }
 
-static uint32_t cgroup_used(const struct pressure *pressure)
+uint32_t pressure_cgroup_used(const struct pressure *pressure)
 {
 	uint64_t current, max, inactive = 0;
 	char text[8192];
 
-	if (!read_number(pressure->max, &max) || !read_number(pressure->current, &current))
+	if (!pressure || !read_number(pressure->max, &max) ||
+	    !read_number(pressure->current, &current))
 		return 0;
 	if (read_text(pressure->stat, text, sizeof(text)))
 		inactive = value_of(text, "inactive_file ");
 	return uslab_per_mille(current - (inactive < current ? inactive : current), max);
 }
 
-static uint32_t machine_used(const struct pressure *pressure)
+uint32_t pressure_machine_used(const struct pressure *pressure)
 {
 	uint64_t total, available;
 	char text[1024];
 
-	if (!read_text(pressure->meminfo, text, sizeof(text)))
+	if (!pressure || !read_text(pressure->meminfo, text, sizeof(text)))
 		return 0;
 	total = value_of(text, "MemTotal:");
 	available = value_of(text, "MemAvailable:");
 	return uslab_per_mille(total - (available < total ? available : total), total);
 }
 
-uint32_t pressure_used(const struct pressure *pressure)
+/* For as long, when there is nothing to wait for. */
+static void nap_ms(int ms)
 {
-	uint32_t cgroup, machine;
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000l };
 
-	if (!pressure)
-		return 0;
-	cgroup = cgroup_used(pressure);
-	machine = machine_used(pressure);
-	return cgroup > machine ? cgroup : machine;
+	if (ms > 0)
+		nanosleep(&ts, NULL);
 }
 
 enum pressure_event pressure_wait(struct pressure *pressure, int ms)
 {
 	struct pollfd fds[] = {
 		{ .fd = pressure ? pressure->stall : -1, .events = POLLPRI },
-		{ .fd = pressure ? pressure->kick : -1, .events = POLLIN },
+		{ .fd = pressure ? pressure->kick.in : -1, .events = POLLIN },
 	};
 	char text[512];
+	int n = poll(fds, 2, ms);
 
-	if (poll(fds, 2, ms) <= 0)
+	if (n < 0)		/* a program may allow itself fewer descriptors than we have */
+		nap_ms(ms < 0 ? 1000 : ms);
+	if (n <= 0)
 		return PRESSURE_NOTHING;
-	if (fds[1].revents & POLLIN) {
-		if (read(pressure->kick, text, sizeof(uint64_t)) < 0)
-			return PRESSURE_NOTHING;
-	} else if (fds[1].revents) {
-		pressure->kick = -1;
-	}
+	if (fds[1].revents)
+		wake_drain(&pressure->kick);
 	if (fds[0].revents & POLLPRI) {
 		if (pressure->events)
 			read_text(pressure->stall, text, sizeof(text));
@@ -208,8 +228,6 @@ enum pressure_event pressure_wait(struct pressure *pressure, int ms)
 
 void pressure_kick(struct pressure *pressure)
 {
-	const uint64_t one = 1;
-
-	if (pressure && pressure->kick >= 0 && write(pressure->kick, &one, sizeof(one)) < 0)
-		return;		/* it is full of kicks already */
+	if (pressure)
+		wake_up(&pressure->kick);
 }

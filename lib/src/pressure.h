@@ -14,13 +14,14 @@ struct pressure;
 
 /* Never fails: what cannot be had is left out, NULL stands for nothing at all. */
 struct pressure *pressure_open(void);
+void pressure_close(struct pressure *pressure);
 
 enum pressure_event {
 	PRESSURE_NOTHING,
 	PRESSURE_STALL,		/* tasks wait for memory, or the cgroup has hit a limit */
 };
 
-/* Sleep for up to @ms, until tasks wait for memory, or until a kick. */
+/* Sleep for up to @ms (-1: for ever), until tasks wait for memory, or until a kick. */
 enum pressure_event pressure_wait(struct pressure *pressure, int ms);
 
 /* End a sleep. May be called in a signal handler. */
@@ -30,9 +31,10 @@ void pressure_kick(struct pressure *pressure);
 uint64_t pressure_memory(const struct pressure *pressure);
 
 /*
- * How much of that is in use, per mille: the worse of the cgroup's limit, not counting
- * page cache that is not active, and the machine's, not counting what is available.
+ * How much is in use, per mille: of the cgroup's limit, not counting page cache that is
+ * not active, and of the machine's memory, not counting what is available.
  */
-uint32_t pressure_used(const struct pressure *pressure);
+uint32_t pressure_cgroup_used(const struct pressure *pressure);
+uint32_t pressure_machine_used(const struct pressure *pressure);
 
 #endif /* USLAB_LIB_PRESSURE_H */

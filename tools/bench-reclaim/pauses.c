@@ -111,7 +111,7 @@ static void print(const struct worker *workers, unsigned int threads)
 
 			for (unsigned int i = 0; i < threads; i++)
 				histogram_merge(times, &workers[i].times[p][o]);
-			printf("%-8s %-4s %12llu %8.1f  %8.1f  %8.1f  %8.1f  %8.1f\n",
+			printf("%-8s %-4s %12llu %8.2f  %8.2f  %8.2f  %8.2f  %8.2f\n",
 			       phase_names[p], operation_names[o],
 			       (unsigned long long)times->total,
 			       (double)histogram_quantile(times, 0.5) / 1e3,

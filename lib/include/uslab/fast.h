@@ -17,6 +17,9 @@
 #ifndef USLAB_FAST_H
 #define USLAB_FAST_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 /*
  * The part of a pool that inline code reads. Its layout is part of the
  * library's binary interface; all else about a pool is private.
@@ -75,15 +78,19 @@ __uslab_always_inline uint32_t __uslab_home(const struct uslab_pool *pool, uint3
 	return (uint32_t)((uint64_t)handle >> pool->home_shift);
 }
 
-static inline uint32_t uslab_handle(const struct uslab_pool *pool, const void *object)
+#ifndef USLAB_NO_INLINE
+
+__uslab_inline uint32_t uslab_handle(const struct uslab_pool *pool, const void *object)
 {
 	return __uslab_handle(pool, object);
 }
 
-static inline void *uslab_object(const struct uslab_pool *pool, uint32_t handle)
+__uslab_inline void *uslab_object(const struct uslab_pool *pool, uint32_t handle)
 {
 	return __uslab_object(pool, handle);
 }
+
+#endif
 
 #if defined(__x86_64__) && defined(__LP64__) && \
 	(defined(__clang__) ? __clang_major__ >= 11 : __GNUC__ >= 11)
