@@ -100,7 +100,8 @@ void uslab_pool_destroy(struct uslab_pool *pool);
 /**
  * uslab_pool_prewarm() - have objects ready
  * @n: objects that should be idle in the depot of the caller's node, beyond
- *	those that already are
+ *	those that already are. Thresholds and memory_limit hold for them as for all
+ *	that is idle, and may have part of it go again
  *
  * Return: how many were added; less than @n with errno ENOMEM, ENOSPC or ESTALE.
  * Since 0.1.

@@ -45,7 +45,8 @@ static void expect_all_is_well(void)
 	EXPECT_LE(raw_stats(pool.fd).idle_objects, 512);
 	EXPECT_LE(raw_stats(pool.fd).backed_bytes, 512 * PAGE);
 	EXPECT_EQ(raw_return(pool.fd, handles + 256, 256), 256);
-	EXPECT_EQ(raw_refill(pool.fd, 0, handles, 64), 64);
+	/* few at a time, while memory is being taken */
+	EXPECT_GE(raw_refill(pool.fd, 0, handles, 64), 1);
 	raw_object(&pool, handles[0])[0] = 1;
 	raw_close(&pool);
 	EXPECT(!pool_listed(pool.name));
