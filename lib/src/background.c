@@ -37,14 +37,6 @@ static struct {
 	u64 next;			/* 0: there are no pools */
 } look;
 
-static u64 now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (u64)ts.tv_sec * 1000000 + (u64)ts.tv_nsec / 1000;
-}
-
 static void pool_view(struct embedded *embedded, struct uslab_view *view)
 {
 	const struct uslab_geometry *geo = &embedded->core.geo;
@@ -57,7 +49,7 @@ static void pool_view(struct embedded *embedded, struct uslab_view *view)
 		objects += (READ_ONCE(cpu->word) & USLAB_WORD_COUNT_MASK) +
 			   (READ_ONCE(cpu->remote_word) & USLAB_WORD_COUNT_MASK);
 	}
-	view->now = now_us();
+	view->now = embedded_now();
 	view->memory = background_memory();
 	view->idle = objects * geo->stride;
 	view->backed = uslab_core_backed_bytes(&embedded->core);
@@ -196,7 +188,7 @@ static void *background(void *arg)
 		u64 now;
 
 		look.event = pressure_wait(mine, wait);
-		now = now_us();
+		now = embedded_now();
 		if (now - last < LOOK_LEAST_US)
 			sleep_us(LOOK_LEAST_US - (now - last));
 		look.cgroup_used = pressure_cgroup_used(mine);
@@ -204,7 +196,7 @@ static void *background(void *arg)
 		atomic_store_explicit(&memory, pressure_memory(mine), memory_order_relaxed);
 		look.next = 0;
 		pools_for_each(pool_look);
-		last = now_us();
+		last = embedded_now();
 		wait = -1;		/* until there is a pool */
 		if (look.next)
 			wait = look.next > last ? (int)((look.next - last + 999) / 1000) : 0;

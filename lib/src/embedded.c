@@ -175,7 +175,7 @@ static const struct uslab_core_ops core_ops = {
 
 /* What the library asks for */
 
-static u64 now_us(void)
+u64 embedded_now(void)
 {
 	struct timespec ts;
 
@@ -185,11 +185,11 @@ static u64 now_us(void)
 
 static void pay(struct embedded *embedded, struct uslab_pass *pass)
 {
-	u64 start = now_us();
+	u64 start = embedded_now();
 
 	uslab_core_drain(&embedded->core, pass);
 	uslab_add64(&embedded->core.throttles, 1);
-	uslab_add64(&embedded->core.throttled_us, (s64)(now_us() - start));
+	uslab_add64(&embedded->core.throttled_us, (s64)(embedded_now() - start));
 	background_kick();
 }
 
@@ -212,7 +212,7 @@ static u32 admit(struct embedded *embedded, u32 nr)
 	if (!READ_ONCE(embedded->governor.pressed) && !READ_ONCE(embedded->governor.breaker))
 		return nr;
 	embedded_lock_governor(embedded);
-	nr = uslab_governor_batch(&embedded->governor, &embedded->tunables, now_us(), nr, few,
+	nr = uslab_governor_batch(&embedded->governor, &embedded->tunables, embedded_now(), nr, few,
 				  &event);
 	embedded_unlock_governor(embedded);
 	return nr;
@@ -370,7 +370,7 @@ static void embedded_fork_child(struct pool *pool)
 	struct embedded *embedded = embedded_of(pool);
 
 	memset(&embedded->governor, 0, sizeof(embedded->governor));
-	embedded->governor.aged = now_us();
+	embedded->governor.aged = embedded_now();
 	embedded_set_pressure(embedded);
 	embedded_fork_done(pool);
 }
@@ -535,7 +535,7 @@ struct pool *embedded_create(const struct uslab_create *request)
 	embedded->core.ops = &core_ops;
 	pthread_mutex_init(&embedded->governor_lock, NULL);
 	uslab_tunables_init(&embedded->tunables);
-	embedded->governor.aged = now_us();
+	embedded->governor.aged = embedded_now();
 	if (!err)
 		err = make(embedded, request, topology);
 	if (!err) {

@@ -27,6 +27,8 @@ struct embedded {
 	sigset_t governor_saved;	/* of who holds it */
 };
 
+/* The governor's time, in microseconds. */
+u64 embedded_now(void);
 void embedded_lock_governor(struct embedded *embedded);
 void embedded_unlock_governor(struct embedded *embedded);
 /* Have puts know at which height they pay. */
