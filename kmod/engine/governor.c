@@ -202,15 +202,17 @@ static u64 plan_pages(const struct uslab_governor *gov, const struct uslab_tunab
 		      const struct uslab_view *view)
 {
 	u64 limit = uslab_memory_limit(tunables, view->memory);
-	u32 low = READ_ONCE(tunables->pressure_low_percent) * 10;
+	u32 low = READ_ONCE(tunables->pressure_low_percent);
 	u64 bytes = 0;
 
 	if (!view->idle)
 		return 0;
+	if (gov->breaker && limit != U64_MAX)
+		limit = limit / 100 * low;
 	if (view->backed > limit)
 		bytes = view->backed - limit;
-	if (gov->breaker && nearness(tunables, view) > low)
-		bytes = max_t(u64, bytes, view->memory / 1000 * (nearness(tunables, view) - low));
+	if (gov->breaker && view->used > low * 10)
+		bytes = max_t(u64, bytes, view->memory / 1000 * (view->used - low * 10));
 	return bytes ? max_t(u64, bytes, READ_ONCE(tunables->min_reclaim_bytes)) : 0;
 }
 
@@ -233,6 +235,7 @@ void uslab_governor_plan(struct uslab_governor *gov, const struct uslab_tunables
 			    uslab_governor_grown(gov, tunables, view->backed);
 	}
 	plan->again = max_t(u64, idle, pages) > USLAB_PASS_BYTES;
+	gov->again = plan->again;
 	plan->idle = min_t(u64, idle, USLAB_PASS_BYTES);
 	plan->pages = DIV_ROUND_UP(min_t(u64, pages, USLAB_PASS_BYTES), (u64)PAGE_SIZE);
 	if (plan->age)
@@ -245,7 +248,8 @@ void uslab_governor_done(struct uslab_governor *gov, const struct uslab_tunables
 	u32 percent = READ_ONCE(tunables->reclaim_cpu_percent);
 
 	gov->not_before = view->now + took * (100 - percent) / percent;
-	if (view->idle <= uslab_thresholds(tunables, view->memory).background)
+	/* what comes above background from here on has to last as well */
+	if (!gov->again || view->idle <= uslab_thresholds(tunables, view->memory).background)
 		gov->over = 0;
 	/* read without the lock where a pool grows */
 	WRITE_ONCE(gov->held, view->backed - min_t(u64, view->idle, view->backed));
@@ -320,7 +324,9 @@ enum uslab_breaker uslab_governor_breaker(struct uslab_governor *gov,
 	if (gov->trips && view->now - gov->tripped < BREAKER_PERIOD)
 		return USLAB_BREAKER_NOTHING;
 	gov->tripped = view->now;
-	WRITE_ONCE(gov->breaker, ++gov->trips < BREAKER_TRIPS ? USLAB_BREAKER_RECLAIMS : USLAB_BREAKER_REFUSES);
+	gov->trips++;
+	WRITE_ONCE(gov->breaker, gov->trips < BREAKER_TRIPS ? USLAB_BREAKER_RECLAIMS :
+							      USLAB_BREAKER_REFUSES);
 	return (enum uslab_breaker)gov->breaker;
 }
 
