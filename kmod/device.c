@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/pagemap.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "uslab.h"
@@ -69,7 +70,7 @@ static void populate(const struct uslab_pool *pool, u64 objects, const u32 *hand
 	u64 last = U64_MAX;	/* page that was mapped; objects in a row share pages */
 	u32 i;
 
-	for (i = 0; objects && i < nr; i++) {
+	for (i = 0; objects && i < nr && !fatal_signal_pending(current); i++) {
 		u64 start = objects + ((u64)handles[i] << geo->granule_shift);
 		u64 end = start + geo->stride;
 

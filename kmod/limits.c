@@ -35,18 +35,20 @@ bool uslab_memcg_is_root(struct mem_cgroup *memcg)
 /**
  * uslab_memcg_margin() - the pages that a cgroup may still charge
  * @memcg: may be NULL
+ * @high: does memory.high count as a limit?
  *
  * Return: how many, before a limit on its way up is hit.
  */
-unsigned long uslab_memcg_margin(struct mem_cgroup *memcg)
+unsigned long uslab_memcg_margin(struct mem_cgroup *memcg, bool high)
 {
 	unsigned long margin = ULONG_MAX;
 
 	for (; memcg; memcg = parent_mem_cgroup(memcg)) {
 		unsigned long usage = page_counter_read(&memcg->memory);
-		unsigned long limit = min(READ_ONCE(memcg->memory.max),
-					  READ_ONCE(memcg->memory.high));
+		unsigned long limit = READ_ONCE(memcg->memory.max);
 
+		if (high)
+			limit = min(limit, READ_ONCE(memcg->memory.high));
 		margin = min(margin, limit - min(usage, limit));
 	}
 	return margin;
@@ -96,7 +98,7 @@ bool uslab_memcg_is_root(struct mem_cgroup *memcg)
 	return true;
 }
 
-unsigned long uslab_memcg_margin(struct mem_cgroup *memcg)
+unsigned long uslab_memcg_margin(struct mem_cgroup *memcg, bool high)
 {
 	return ULONG_MAX;
 }

@@ -72,7 +72,7 @@ static bool shrinker_ready;
 static bool limit_hit(struct mem_cgroup *memcg)
 {
 	return !uslab_memcg_is_root(memcg) && !current_is_kswapd() &&
-	       uslab_memcg_margin(memcg) < MARGIN_PAGES;
+	       uslab_memcg_margin(memcg, true) < MARGIN_PAGES;
 }
 
 /*

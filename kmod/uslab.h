@@ -242,7 +242,7 @@ void uslab_worker_thresholds(struct uslab_pool *pool);
 
 /* limits.c */
 bool uslab_memcg_is_root(struct mem_cgroup *memcg);
-unsigned long uslab_memcg_margin(struct mem_cgroup *memcg);
+unsigned long uslab_memcg_margin(struct mem_cgroup *memcg, bool high);
 u64 uslab_limits_memory(const struct uslab_pool *pool);
 void uslab_limits_view(const struct uslab_pool *pool, struct uslab_view *view);
 void uslab_limits_look(struct uslab_pool *pool, const struct uslab_view *view);

@@ -255,8 +255,8 @@ struct uslab_refill {
 	__u32	home;
 	__u32	nr;
 	__u64	handles;		/* __u32 [nr], written */
-	__u64	objects;		/* where the caller has the object space; 0, or a size
-					 * that ends before it: nowhere */
+	/* where the caller has the object space; 0, or a size that ends before it: nowhere */
+	__u64	objects;
 };
 
 /*
