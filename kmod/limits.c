@@ -201,6 +201,7 @@ u32 uslab_limits_admit(struct uslab_pool *pool, u32 nr)
 {
 	u32 few = max_t(u32, REFILL_FEW, PAGE_SIZE / pool->core.geo.stride);
 	enum uslab_breaker event;
+	u64 bytes;
 
 	if (time_after(jiffies, READ_ONCE(pool->limits_looked) + REFILL_LOOK)) {
 		struct uslab_view view;
@@ -208,9 +209,10 @@ u32 uslab_limits_admit(struct uslab_pool *pool, u32 nr)
 		uslab_limits_view(pool, &view);
 		uslab_limits_look(pool, &view);
 	}
+	bytes = uslab_core_backed_bytes(&pool->core) + (u64)nr * pool->core.geo.stride;
 	spin_lock(&pool->governor_lock);
-	nr = uslab_governor_batch(&pool->governor, &pool->tunables, ktime_to_us(ktime_get()), nr,
-				  few, &event);
+	nr = uslab_governor_batch(&pool->governor, &pool->tunables, ktime_to_us(ktime_get()),
+				  bytes, nr, few, &event);
 	spin_unlock(&pool->governor_lock);
 	breaker_tell(pool, event);
 	return nr;

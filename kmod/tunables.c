@@ -19,6 +19,7 @@
 #include "uslab.h"
 
 static struct uslab_tunables defaults;
+static u32 defaults_own;		/* a bit for each that somebody has set */
 static DEFINE_MUTEX(tunables_lock);
 static bool defaults_ready;
 
@@ -125,6 +126,16 @@ static int tunable_print(const struct uslab_tunables *tunables, u32 index, char 
 	return sysfs_emit(buf, "%llu\n", value);
 }
 
+/* An errno does not say which limit it was. Only root can have this said. */
+static void say_why(const char *whose, u32 index, const char *buf)
+{
+	const struct uslab_tunable *tunable = &uslab_tunables_table[index];
+	int len = strcspn(buf, "\n");
+
+	pr_notice_ratelimited("%s: %s '%.*s' refused: it goes from %llu to %llu; background not above hard, pressure levels rising\n",
+			      whose, tunable->name, min(len, 24), buf, tunable->min, tunable->max);
+}
+
 /* Pools */
 
 /* Values were changed: what follows from them must be, too. */
@@ -135,18 +146,16 @@ static void pool_apply(struct uslab_pool *pool)
 	uslab_worker_kick(pool);
 }
 
-/* Take over @wanted, which no longer follows the defaults where @own says so. */
-static int pool_set(struct uslab_pool *pool, const struct uslab_tunables *wanted, u32 own)
+/* Take over @wanted; what is changed no longer follows the defaults, see the engine. */
+static int pool_set(struct uslab_pool *pool, const struct uslab_tunables *wanted, u32 take,
+		    u32 follow)
 {
-	int err = uslab_tunables_check(wanted, uslab_limits_memory(pool),
-				       uslab_tunables_differ(&pool->tunables, wanted));
+	int err = uslab_tunables_change(&pool->tunables, &pool->own, wanted, take, follow,
+					uslab_limits_memory(pool));
 
-	if (err)
-		return err;
-	uslab_tunables_follow(&pool->tunables, 0, wanted);
-	pool->own = own;
-	pool_apply(pool);
-	return 0;
+	if (!err)
+		pool_apply(pool);
+	return err;
 }
 
 /**
@@ -158,16 +167,10 @@ static int pool_set(struct uslab_pool *pool, const struct uslab_tunables *wanted
  */
 int uslab_tunables_set(struct uslab_pool *pool, const struct uslab_tunables *wanted)
 {
-	u32 own;
-	u32 i;
 	int err;
 
 	mutex_lock(&tunables_lock);
-	own = pool->own;
-	for (i = 0; i < USLAB_NR_TUNABLES; i++)
-		if (uslab_tunables_differ(&pool->tunables, wanted) & BIT(i))
-			own |= uslab_tunable_group(i);
-	err = pool_set(pool, wanted, own);
+	err = pool_set(pool, wanted, 0, 0);
 	mutex_unlock(&tunables_lock);
 	return err;
 }
@@ -196,21 +199,21 @@ int uslab_tunable_store(struct uslab_pool *pool, u32 index, const char *buf)
 {
 	u32 group = uslab_tunable_group(index);
 	struct uslab_tunables wanted;
-	u32 own;
-	int err = 0;
+	int err;
 
 	mutex_lock(&tunables_lock);
 	wanted = pool->tunables;
 	if (sysfs_streq(buf, "default")) {
-		own = pool->own & ~group;
 		uslab_tunables_follow(&wanted, ~group, &defaults);
+		err = pool_set(pool, &wanted, 0, group);
 	} else {
-		own = pool->own | group;
 		err = tunable_change(&wanted, index, buf);
+		if (!err)
+			err = pool_set(pool, &wanted, group, 0);
 	}
-	if (!err)
-		err = pool_set(pool, &wanted, own);
 	mutex_unlock(&tunables_lock);
+	if (err)
+		say_why(pool->dir, index, buf);
 	return err;
 }
 
@@ -260,13 +263,14 @@ static int default_set(const char *buf, const struct kernel_param *param)
 	wanted = defaults;
 	err = tunable_change(&wanted, index, buf);
 	if (!err)
-		err = uslab_tunables_check(&wanted, (u64)totalram_pages() << PAGE_SHIFT,
-					   USLAB_TUNABLES_ALL);
-	if (!err)
-		uslab_tunables_follow(&defaults, 0, &wanted);
+		err = uslab_tunables_change(&defaults, &defaults_own, &wanted,
+					    uslab_tunable_group(index), 0,
+					    (u64)totalram_pages() << PAGE_SHIFT);
 	mutex_unlock(&tunables_lock);
-	if (err)
+	if (err) {
+		say_why("default", index, buf);
 		return err;
+	}
 	for (pool = uslab_pool_next(NULL); pool; pool = uslab_pool_next(pool))
 		uslab_tunables_follow_defaults(pool);
 	return 0;

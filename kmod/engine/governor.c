@@ -97,8 +97,8 @@ static u64 amount(u64 bytes, u32 percent, u64 memory, u64 none)
 }
 
 #define BIT_OF(field)	(1u << USLAB_TUNABLE_##field)
-#define THRESHOLDS	(BIT_OF(idle_background_ratio) | BIT_OF(idle_background_bytes) | \
-			 BIT_OF(idle_ratio) | BIT_OF(idle_bytes))
+#define BACKGROUND	(BIT_OF(idle_background_ratio) | BIT_OF(idle_background_bytes))
+#define HARD		(BIT_OF(idle_ratio) | BIT_OF(idle_bytes))
 #define LEVELS		(BIT_OF(pressure_low_percent) | BIT_OF(pressure_medium_percent) | \
 			 BIT_OF(pressure_critical_percent))
 
@@ -116,12 +116,35 @@ int uslab_tunables_check(const struct uslab_tunables *tunables, u64 memory, u32 
 	background = amount(tunables->idle_background_bytes, tunables->idle_background_ratio,
 			    memory, 0);
 	hard = amount(tunables->idle_bytes, tunables->idle_ratio, memory, U64_MAX);
-	if (changed & THRESHOLDS && background > hard)
+	if (changed & (BACKGROUND | HARD) && background > hard)
 		return -EINVAL;
 	if (changed & LEVELS &&
 	    (tunables->pressure_low_percent >= tunables->pressure_medium_percent ||
 	     tunables->pressure_medium_percent >= tunables->pressure_critical_percent))
 		return -EINVAL;
+	return 0;
+}
+
+int uslab_tunables_change(struct uslab_tunables *tunables, u32 *own,
+			  const struct uslab_tunables *wanted, u32 take, u32 follow, u64 memory)
+{
+	u32 changed = uslab_tunables_differ(tunables, wanted);
+	u32 mine = *own | take;
+	u32 i;
+	int err;
+
+	for (i = 0; i < USLAB_NR_TUNABLES; i++)
+		if (changed & 1u << i)
+			mine |= uslab_tunable_group(i);
+	mine &= ~follow;
+	/* a background threshold that nobody set gives way to a lower hard one */
+	if (!(mine & BACKGROUND))
+		changed &= ~(BACKGROUND | HARD);
+	err = uslab_tunables_check(wanted, memory, changed);
+	if (err)
+		return err;
+	uslab_tunables_follow(tunables, 0, wanted);
+	*own = mine;
 	return 0;
 }
 
@@ -325,18 +348,20 @@ enum uslab_breaker uslab_governor_breaker(struct uslab_governor *gov,
 		return USLAB_BREAKER_NOTHING;
 	gov->tripped = view->now;
 	gov->trips++;
+	gov->ceiling = view->backed;
 	WRITE_ONCE(gov->breaker, gov->trips < BREAKER_TRIPS ? USLAB_BREAKER_RECLAIMS :
 							      USLAB_BREAKER_REFUSES);
 	return (enum uslab_breaker)gov->breaker;
 }
 
 u32 uslab_governor_batch(struct uslab_governor *gov, const struct uslab_tunables *tunables,
-			 u64 now, u32 nr, u32 few, enum uslab_breaker *event)
+			 u64 now, u64 bytes, u32 nr, u32 few, enum uslab_breaker *event)
 {
 	u64 period = centisecs(READ_ONCE(tunables->transition_centisecs));
 
 	*event = USLAB_BREAKER_NOTHING;
-	if (gov->breaker >= USLAB_BREAKER_REFUSES) {
+	if (gov->breaker >= USLAB_BREAKER_REFUSES && bytes > gov->ceiling &&
+	    READ_ONCE(tunables->mode) == USLAB_MODE_MANUAL) {
 		if (gov->breaker == USLAB_BREAKER_REFUSES)
 			*event = USLAB_BREAKER_TELLS;
 		WRITE_ONCE(gov->breaker, USLAB_BREAKER_TELLS);

@@ -87,6 +87,17 @@ int uslab_tunables_check(const struct uslab_tunables *tunables, u64 memory, u32 
 /* The same, all of them. */
 #define USLAB_TUNABLES_ALL	U32_MAX
 
+/**
+ * uslab_tunables_change() - take over other values
+ * @own: a bit for each that was set and does not follow a default; gains those changed
+ * @take: and these, changed or not
+ * @follow: but for these, which follow it again
+ *
+ * Return: 0; or -EINVAL, and nothing was changed.
+ */
+int uslab_tunables_change(struct uslab_tunables *tunables, u32 *own,
+			  const struct uslab_tunables *wanted, u32 take, u32 follow, u64 memory);
+
 /* Bytes of idle objects; U64_MAX: no such threshold. */
 struct uslab_thresholds {
 	u64 background;			/* never above hard */
@@ -143,6 +154,7 @@ struct uslab_governor {
 	u32 level;			/* enum uslab_pressure */
 	u32 breaker;			/* 0: closed; 1: reclaims; 2: refuses growth; 3: told */
 	u32 trips;
+	u64 ceiling;			/* bytes backed when growth was refused */
 };
 
 /**
@@ -200,11 +212,11 @@ enum uslab_breaker uslab_governor_breaker(struct uslab_governor *gov,
 					const struct uslab_view *view);
 
 /*
- * May a pool grow, and by how many objects at a time? While memory is being taken from
- * it, it gets @few, not the @nr it asks for: what is taken should not be back at once.
- * 0: it may not grow.
+ * May a pool become @bytes large, and by how many objects at a time? While memory is being
+ * taken from it, it gets @few, not the @nr it asks for: what is taken should not be back
+ * at once. 0: it may not grow, that is, beyond what it was when the breaker said so.
  */
 u32 uslab_governor_batch(struct uslab_governor *gov, const struct uslab_tunables *tunables,
-			 u64 now, u32 nr, u32 few, enum uslab_breaker *event);
+			 u64 now, u64 bytes, u32 nr, u32 few, enum uslab_breaker *event);
 
 #endif /* USLAB_ENGINE_GOVERNOR_H */

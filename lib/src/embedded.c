@@ -207,13 +207,15 @@ static u32 admit(struct embedded *embedded, u32 nr)
 {
 	u32 few = max_t(u32, REFILL_FEW, PAGE_SIZE / embedded->core.geo.stride);
 	enum uslab_breaker event;
+	u64 bytes;
 
 	/* as a rule there is nothing to ask */
 	if (!READ_ONCE(embedded->governor.pressed) && !READ_ONCE(embedded->governor.breaker))
 		return nr;
 	embedded_lock_governor(embedded);
-	nr = uslab_governor_batch(&embedded->governor, &embedded->tunables, embedded_now(), nr, few,
-				  &event);
+	bytes = uslab_core_backed_bytes(&embedded->core) + (u64)nr * embedded->core.geo.stride;
+	nr = uslab_governor_batch(&embedded->governor, &embedded->tunables, embedded_now(), bytes,
+				  nr, few, &event);
 	embedded_unlock_governor(embedded);
 	return nr;
 }
@@ -300,18 +302,16 @@ static int embedded_get_tunables(struct pool *pool, struct uslab_tunables *tunab
 static int embedded_set_tunables(struct pool *pool, const struct uslab_tunables *tunables)
 {
 	struct embedded *embedded = embedded_of(pool);
-	int err = uslab_tunables_check(tunables, background_memory(),
-				       uslab_tunables_differ(&embedded->tunables, tunables));
+	int err;
 
-	if (err)
-		return err;
 	embedded_lock_governor(embedded);
-	uslab_tunables_follow(&embedded->tunables, 0, tunables);
-	WRITE_ONCE(embedded->core.min_idle, tunables->min_idle);
+	err = uslab_tunables_change(&embedded->tunables, &embedded->own, tunables, 0, 0,
+				    background_memory());
+	WRITE_ONCE(embedded->core.min_idle, embedded->tunables.min_idle);
 	embedded_set_thresholds(embedded);
 	embedded_unlock_governor(embedded);
 	background_kick();
-	return 0;
+	return err;
 }
 
 static int embedded_stats(struct pool *pool, struct uslab_stats *stats)

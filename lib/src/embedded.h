@@ -22,6 +22,7 @@ struct embedded {
 	u64 *seen;			/* CPU cache words at the last aging step */
 	u32 answered;			/* how near the cgroup's limit was, see background.c */
 	struct uslab_tunables tunables;	/* read field by field without a lock */
+	u32 own;			/* those that were set */
 	struct uslab_governor governor;
 	pthread_mutex_t governor_lock;	/* with all signals blocked, as a home's lock */
 	sigset_t governor_saved;	/* of who holds it */

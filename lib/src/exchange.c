@@ -299,7 +299,7 @@ USLAB_API void *__uslab_get_slow(struct uslab_pool *hot)
 			if (object)
 				return object;
 			/* never for want of what lies idle in other CPUs' caches */
-			if (!relieved && err != -EBUSY) {
+			if (!relieved) {
 				relieved = true;
 				pool_relieve(pool);
 				continue;

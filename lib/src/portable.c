@@ -154,10 +154,8 @@ void *portable_get(struct pool *pool)
 		object = get_remote(pool, (u32)portable_home(pool));
 		if (object)
 			return object;
-		if (err != -EBUSY) {
-			pool_relieve(pool);
-			err = portable_take(pool, &handle);
-		}
+		pool_relieve(pool);
+		err = portable_take(pool, &handle);
 	}
 	if (err) {
 		errno = refill_errno(err);

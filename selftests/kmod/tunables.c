@@ -349,6 +349,11 @@ TEST(background_above_hard_is_refused)
 	struct uslab_tunables all;
 
 	must_pool_of_defaults();
+	/* one that nobody has set gives way */
+	EXPECT_TUNE("idle_bytes", "1M");
+	EXPECT_TUNE("idle_ratio", "9");
+	EXPECT_TUNE("idle_ratio", "30");
+	EXPECT_TUNE("idle_background_ratio", "10");
 	EXPECT_REFUSED("idle_background_ratio", "31");
 	EXPECT_REFUSED("idle_ratio", "9");
 	EXPECT_REFUSED("idle_bytes", "1M");
@@ -370,6 +375,7 @@ TEST(background_above_hard_is_refused)
 	EXPECT_TUNE("idle_background_bytes", "1024G");
 	EXPECT_TUNE("idle_background_bytes", "0");
 	EXPECT_TUNE("idle_bytes", "1");
+	EXPECT_EQ(default_write("idle_background_ratio", "10"), 0);
 	EXPECT_ERRNO(default_write("idle_background_ratio", "31") == -1, EINVAL);
 	EXPECT_ERRNO(default_write("idle_bytes", "1M") == -1, EINVAL);
 	raw_close(&pool);

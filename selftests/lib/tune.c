@@ -131,7 +131,7 @@ TEST(bad_values_are_refused_and_change_nothing)
 	EXPECT(BAD(mode, 2));
 	EXPECT(BAD(idle_ratio, 101));
 	EXPECT(BAD(idle_background_ratio, 31));
-	EXPECT(BAD(idle_bytes, 1));
+	EXPECT(BAD(idle_background_bytes, UINT64_MAX));
 	EXPECT(BAD(idle_expire_centisecs, 0));
 	EXPECT(BAD(cache_pressure, 0));
 	EXPECT(BAD(reclaim_cpu_percent, 0));
@@ -142,6 +142,21 @@ TEST(bad_values_are_refused_and_change_nothing)
 	EXPECT(BAD(size, sizeof(good) - 1));
 	EXPECT(BAD(size, 0));
 #undef BAD
+	uslab_pool_destroy(pool);
+}
+
+TEST(a_background_threshold_that_nobody_set_gives_way)
+{
+	struct uslab_pool *pool = MAKE(64, NULL);
+	struct uslab_tunables tunables = read_tunables(pool);
+
+	tunables.idle_bytes = MIB;
+	must_tune(pool, &tunables);
+	tunables.idle_background_bytes = MIB / 2;
+	must_tune(pool, &tunables);
+	/* now somebody has */
+	tunables.idle_bytes = MIB / 4;
+	EXPECT(refused(pool, &tunables));
 	uslab_pool_destroy(pool);
 }
 
@@ -412,7 +427,11 @@ TEST(the_circuit_breaker_refuses_growth_and_closes_again)
 		uslab_pool_reclaim(pool, SIZE_MAX);
 		refuses;
 	})));
+	/* what it had it may have again */
 	uslab_put_bulk(pool, object, nr);
+	uslab_pool_reclaim(pool, SIZE_MAX);
+	must_get(pool, nr / 2);
+	uslab_put_bulk(pool, object, nr / 2);
 	uslab_pool_reclaim(pool, SIZE_MAX);
 	EXPECT(WAIT_FOR(({
 		int got = uslab_get_bulk(pool, more, 2);

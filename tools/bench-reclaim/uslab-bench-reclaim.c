@@ -23,6 +23,7 @@ static const char usage[] =
 	"  -m, --round-ms=N   length of a round (default 1000)\n"
 	"  -e, --engine=NAME  kernel, embedded or auto\n"
 	"  -h, --help\n"
+	"      --version\n"
 	"\n"
 	"Exit status: 0, 1 when something failed, 2 for wrong usage.\n";
 
@@ -59,6 +60,7 @@ static const struct option longs[] = {
 	{ "round-ms", required_argument, NULL, 'm' },
 	{ "engine", required_argument, NULL, 'e' },
 	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
 	{ 0 },
 };
 
@@ -86,6 +88,9 @@ static void parse(struct setup *setup, int c)
 	case 'h':
 		fputs(usage, stdout);
 		exit(0);
+	case 'V':
+		printf("uslab-bench-reclaim %d.%d\n", USLAB_VERSION_MAJOR, USLAB_VERSION_MINOR);
+		exit(0);
 	default:
 		fprintf(stderr, "Try 'uslab-bench-reclaim --help'.\n");
 		exit(2);
@@ -107,6 +112,7 @@ int main(int argc, char **argv)
 		return run_pauses(&setup);
 	if (argc == optind + 1 && !strcmp(argv[optind], "aging"))
 		return run_aging(&setup);
-	fputs(usage, stderr);
+	fprintf(stderr, "uslab-bench-reclaim: one of 'pauses' and 'aging' is wanted\n"
+		"Try 'uslab-bench-reclaim --help'.\n");
 	return 2;
 }

@@ -116,7 +116,7 @@ static enum uslab_breaker breaker(struct scene *scene, u64 now, u32 used)
 
 static u32 batch(struct scene *scene, u32 nr, u32 few, enum uslab_breaker *event)
 {
-	return uslab_governor_batch(&scene->gov, &scene->tunables, scene->view.now, nr, few,
+	return uslab_governor_batch(&scene->gov, &scene->tunables, scene->view.now, U64_MAX, nr, few,
 				    event);
 }
 
@@ -324,6 +324,34 @@ static void defaults_are_followed_but_in_ones_own(struct kunit *test)
 }
 
 /* What may stand together */
+
+/* Change one of the scene's; whose it was before does not matter. */
+static int change(struct scene *scene, u32 *own, u32 index, u64 value)
+{
+	struct uslab_tunables wanted = scene->tunables;
+
+	uslab_tunable_set(&wanted, index, value);
+	return uslab_tunables_change(&scene->tunables, own, &wanted, 0, 0, 1ull << 30);
+}
+
+static void a_background_threshold_gives_way_until_somebody_sets_it(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	struct uslab_tunables before;
+	u32 own = 0;
+
+	KUNIT_EXPECT_EQ(test, change(scene, &own, USLAB_TUNABLE_idle_ratio, 5), 0);
+	KUNIT_EXPECT_EQ(test, own, uslab_tunable_group(USLAB_TUNABLE_idle_ratio));
+	KUNIT_EXPECT_EQ(test, uslab_thresholds(&scene->tunables, 100000).background, 5000ull);
+	KUNIT_EXPECT_EQ(test, change(scene, &own, USLAB_TUNABLE_idle_background_ratio, 6), -EINVAL);
+	KUNIT_EXPECT_EQ(test, own, uslab_tunable_group(USLAB_TUNABLE_idle_ratio));
+	KUNIT_EXPECT_EQ(test, change(scene, &own, USLAB_TUNABLE_idle_background_ratio, 4), 0);
+	before = scene->tunables;
+	KUNIT_EXPECT_EQ(test, change(scene, &own, USLAB_TUNABLE_idle_ratio, 3), -EINVAL);
+	KUNIT_EXPECT_EQ(test, uslab_tunables_differ(&before, &scene->tunables), 0u);
+	/* what has nothing to do with it may change */
+	KUNIT_EXPECT_EQ(test, change(scene, &own, USLAB_TUNABLE_min_idle, 3), 0);
+}
 
 static void ratios_above_the_hard_threshold_are_refused(struct kunit *test)
 {
@@ -1187,6 +1215,32 @@ static void breaker_reclaims_refuses_tells_and_closes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, breaker(scene, NOW + 12 * SECOND, 950), USLAB_BREAKER_RECLAIMS);
 }
 
+static u32 batch_to(struct scene *scene, u64 bytes)
+{
+	enum uslab_breaker event;
+
+	return uslab_governor_batch(&scene->gov, &scene->tunables, scene->view.now, bytes, 100, 5,
+				    &event);
+}
+
+static void what_a_pool_was_when_growth_was_refused_it_may_be_again(struct kunit *test)
+{
+	struct scene *scene = test->priv;
+	u32 i;
+
+	scene->tunables.mode = USLAB_MODE_MANUAL;
+	scene->view.backed = 1000000;
+	for (i = 0; i < 3; i++)
+		breaker(scene, NOW + i * SECOND, 950);
+	KUNIT_EXPECT_EQ(test, scene->gov.breaker, 2u);
+	KUNIT_EXPECT_EQ(test, batch_to(scene, 1000000), 100u);
+	KUNIT_EXPECT_EQ(test, batch_to(scene, 1000001), 0u);
+	KUNIT_EXPECT_EQ(test, batch_to(scene, 1), 100u);
+	/* the mode counts at once */
+	scene->tunables.mode = USLAB_MODE_AUTO;
+	KUNIT_EXPECT_EQ(test, batch_to(scene, U64_MAX), 100u);
+}
+
 static void breaker_counts_one_event_a_second(struct kunit *test)
 {
 	struct scene *scene = test->priv;
@@ -1283,6 +1337,7 @@ static struct kunit_case governor_cases[] = {
 	KUNIT_CASE(setting_0_clears_nothing_else),
 	KUNIT_CASE(each_difference_has_its_bit),
 	KUNIT_CASE(defaults_are_followed_but_in_ones_own),
+	KUNIT_CASE(a_background_threshold_gives_way_until_somebody_sets_it),
 	KUNIT_CASE(ratios_above_the_hard_threshold_are_refused),
 	KUNIT_CASE(bytes_above_the_hard_threshold_are_refused),
 	KUNIT_CASE(without_a_hard_threshold_any_background_will_do),
@@ -1333,6 +1388,7 @@ static struct kunit_case governor_cases[] = {
 	KUNIT_CASE(the_nearest_limit_counts),
 	KUNIT_CASE(at_its_memory_limit_a_pool_is_at_a_hundred_percent),
 	KUNIT_CASE(breaker_reclaims_refuses_tells_and_closes),
+	KUNIT_CASE(what_a_pool_was_when_growth_was_refused_it_may_be_again),
 	KUNIT_CASE(breaker_counts_one_event_a_second),
 	KUNIT_CASE(breaker_of_an_automatic_pool_is_closed),
 	KUNIT_CASE(breaker_plans_pages_down_to_the_low_level),
