@@ -231,7 +231,7 @@ static bool leaves_room(const struct uslab_pool *pool)
 	u32 nr = 0;
 	bool room;
 
-	if (uslab_memcg_margin(pool->memcg, false) >= ROOM_PAGES)
+	if (uslab_memcg_room(pool->memcg) >= ROOM_PAGES)
 		return true;
 	while (nr < ROOM_PAGES && (pages[nr] = alloc_page(USLAB_GFP & ~__GFP_ZERO)))
 		nr++;

@@ -206,11 +206,16 @@ static long pool_get_tunables(struct uslab_pool *pool, void __user *arg)
 
 static long pool_set_tunables(struct uslab_pool *pool, void __user *arg)
 {
-	struct uslab_tunables tunables;
+	struct uslab_tunables tunables, now;
 	int err;
 
 	err = copy_args(&tunables, sizeof(tunables), TUNABLES_SIZE, arg);
-	return err < 0 ? err : uslab_tunables_set(pool, &tunables);
+	if (err < 0)
+		return err;
+	/* what the caller does not know of stays as it is */
+	uslab_tunables_get(pool, &now);
+	memcpy(&now, &tunables, min_t(size_t, err, sizeof(now)));
+	return uslab_tunables_set(pool, &now);
 }
 
 static long pool_stats(struct uslab_pool *pool, void __user *arg)

@@ -54,6 +54,32 @@ unsigned long uslab_memcg_margin(struct mem_cgroup *memcg, bool high)
 	return margin;
 }
 
+/**
+ * uslab_memcg_is_mine() - does this task charge a cgroup that is at its limit?
+ * @memcg: may be NULL
+ * @margin: pages below which a cgroup is at its limit
+ *
+ * Return: whether one of @memcg and those above it is.
+ */
+bool uslab_memcg_is_mine(struct mem_cgroup *memcg, unsigned long margin)
+{
+	struct mem_cgroup *mine;
+	bool found = false;
+
+	rcu_read_lock();
+	mine = mem_cgroup_from_task(current);
+	for (; memcg && mine && !found; memcg = parent_mem_cgroup(memcg)) {
+		unsigned long usage = page_counter_read(&memcg->memory);
+		unsigned long limit = min(READ_ONCE(memcg->memory.max),
+					  READ_ONCE(memcg->memory.high));
+
+		found = limit - min(usage, limit) < margin &&
+			mem_cgroup_is_descendant(mine, memcg);
+	}
+	rcu_read_unlock();
+	return found;
+}
+
 /* The least of what the machine and the cgroup's limits allow, in pages. */
 static unsigned long memory_pages(struct mem_cgroup *memcg)
 {
@@ -74,6 +100,22 @@ static unsigned long inactive_file_pages(struct mem_cgroup *memcg)
 			pages += mem_cgroup_get_zone_lru_size(&memcg->nodeinfo[nid]->lruvec,
 							      LRU_INACTIVE_FILE, zone);
 	return pages;
+}
+
+/**
+ * uslab_memcg_room() - the pages that a cgroup can charge without killing anybody
+ * @memcg: may be NULL
+ *
+ * Page cache that is not active goes when it is wanted; a cgroup that reads files has it
+ * up to its limit.
+ *
+ * Return: how many there are at least.
+ */
+unsigned long uslab_memcg_room(struct mem_cgroup *memcg)
+{
+	unsigned long margin = uslab_memcg_margin(memcg, false);
+
+	return uslab_memcg_is_root(memcg) ? margin : margin + inactive_file_pages(memcg);
 }
 
 /* How much of the nearest limit is in use, per mille. */
@@ -99,6 +141,16 @@ bool uslab_memcg_is_root(struct mem_cgroup *memcg)
 }
 
 unsigned long uslab_memcg_margin(struct mem_cgroup *memcg, bool high)
+{
+	return ULONG_MAX;
+}
+
+bool uslab_memcg_is_mine(struct mem_cgroup *memcg, unsigned long margin)
+{
+	return false;
+}
+
+unsigned long uslab_memcg_room(struct mem_cgroup *memcg)
 {
 	return ULONG_MAX;
 }

@@ -8,8 +8,6 @@
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/sched/signal.h>
-#include <linux/workqueue.h>		/* psi.h needs it */
-#include <linux/psi.h>
 
 #include "uslab.h"
 
@@ -88,15 +86,12 @@ out:
 
 /* By who pays */
 
-/* The time counts as a stall for want of memory, which it is. */
+/* No stall for want of memory, in the sense of PSI: the pool's own threshold is no want. */
 static void pay(struct uslab_pool *pool, struct uslab_pass *pass)
 {
 	ktime_t start = ktime_get();
-	unsigned long psi;
 
-	psi_memstall_enter(&psi);
 	uslab_core_drain(&pool->core, pass);
-	psi_memstall_leave(&psi);
 	uslab_add64(&pool->core.throttles, 1);
 	uslab_add64(&pool->core.throttled_us, ktime_to_us(ktime_sub(ktime_get(), start)));
 }

@@ -104,14 +104,17 @@ struct shrinker_walk {
 static bool pool_gives(const struct uslab_pool *pool, bool limit, u64 cached)
 {
 	u64 floor = READ_ONCE(pool->core.min_idle);
+	u64 have;
 
 	if (limit)
 		return true;
 	if (READ_ONCE(pool->tunables.mode) == USLAB_MODE_MANUAL &&
 	    !READ_ONCE(pool->governor.breaker))
 		return false;
-	return !floor || uslab_core_idle_objects(&pool->core) + cached >
-			 floor + pool->core.geo.magazine_size;
+	if (!floor)
+		return true;
+	have = uslab_core_idle_objects(&pool->core) + cached;
+	return have > floor && have - floor > pool->core.geo.magazine_size;
 }
 
 /* Pages that could come free for an item: in the depot, and in CPU caches. */
@@ -198,7 +201,7 @@ static u64 item_shrink(struct uslab_item *item, u64 pages, bool limit)
 	 * What was taken should not be back at once, see uslab_governor_batch(). kswapd
 	 * may be at work all the time, for the page cache; that is no shortage.
 	 */
-	if (!current_is_kswapd())
+	if (freed && !current_is_kswapd())
 		WRITE_ONCE(item->pool->governor.pressed, ktime_to_us(ktime_get()));
 	if (limit)
 		uslab_worker_kick(item->pool);
@@ -207,12 +210,13 @@ static u64 item_shrink(struct uslab_item *item, u64 pages, bool limit)
 
 /*
  * Memory may be on its way: a worker that drains for us holds a home's lock, or is
- * about to run. At a limit, where the next step is to kill, that is worth a wait;
- * one, as a real-time task may keep the worker from its CPU for ever.
+ * about to run. At a limit, where the next step is to kill, that is worth a wait to who
+ * is in that cgroup, and to nobody else who happens to reclaim there; one wait, as a
+ * real-time task may keep the worker from its CPU for ever.
  */
-static bool wait_for_workers(bool limit, bool *waited)
+static bool wait_for_workers(struct mem_cgroup *memcg, bool limit, bool *waited)
 {
-	if (!limit || *waited)
+	if (!limit || *waited || !uslab_memcg_is_mine(memcg, MARGIN_PAGES))
 		return false;
 	*waited = true;
 	schedule_timeout_uninterruptible(LIMIT_WAIT);
@@ -241,7 +245,7 @@ static unsigned long shrinker_scan(struct shrinker *s, struct shrink_control *sc
 			pages = item_shrink(walk.item, sc->nr_to_scan - freed, walk.limit);
 		uslab_pool_put(pool);
 		freed += pages;
-		if (!freed && wait_for_workers(walk.limit, &waited))
+		if (!freed && wait_for_workers(sc->memcg, walk.limit, &waited))
 			continue;
 	}
 	if (!freed)

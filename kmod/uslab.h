@@ -110,6 +110,7 @@ struct uslab_node {
  * @governor:		what its decisions depend on, under @governor_lock
  * @governor_lock:	a spinlock
  * @next_look:		when the worker looks again, in jiffies
+ * @last_look:		when it did so last
  * @limits_looked:	when the limits were last looked at, in jiffies
  * @pressure_wait:	who waits for the pressure level to change
  */
@@ -154,6 +155,7 @@ struct uslab_pool {
 	struct uslab_governor	governor;
 	spinlock_t		governor_lock;	/* see above */
 	unsigned long		next_look;
+	unsigned long		last_look;
 	unsigned long		limits_looked;
 	wait_queue_head_t	pressure_wait;
 };
@@ -243,6 +245,8 @@ void uslab_worker_thresholds(struct uslab_pool *pool);
 /* limits.c */
 bool uslab_memcg_is_root(struct mem_cgroup *memcg);
 unsigned long uslab_memcg_margin(struct mem_cgroup *memcg, bool high);
+unsigned long uslab_memcg_room(struct mem_cgroup *memcg);
+bool uslab_memcg_is_mine(struct mem_cgroup *memcg, unsigned long margin);
 u64 uslab_limits_memory(const struct uslab_pool *pool);
 void uslab_limits_view(const struct uslab_pool *pool, struct uslab_view *view);
 void uslab_limits_look(struct uslab_pool *pool, const struct uslab_view *view);

@@ -3,9 +3,9 @@
  * The background worker: looks at every pool from time to time, and does what the
  * governor says.
  *
- * It runs on an unbound workqueue: it may take long, and must not hold up the
- * drains, which are bound. Each pool says when it wants to be looked at; the work is
- * queued for the first of them. Who has news kicks it.
+ * It runs on a workqueue of its own: it may take long, and must not hold up the
+ * drains. Each pool says when it wants to be looked at; the worker sleeps until the
+ * first of them. Who has news makes its pool due, and kicks the worker.
  */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
@@ -17,6 +17,7 @@
 /* A pool that somebody watches is looked at this often at least, others not so often. */
 #define WATCHED_PERIOD	HZ
 #define PERIOD_MAX	(60 * HZ)
+#define LOOK_LEAST	(HZ / 100 + 1)	/* between two looks at a pool */
 
 static struct workqueue_struct *worker_wq;
 
@@ -121,42 +122,65 @@ static unsigned long pool_look(struct uslab_pool *pool)
 	return max(period, 1ul);
 }
 
-static void worker_fn(struct work_struct *work)
+static void worker_run(void)
 {
-	unsigned long wait = PERIOD_MAX;
+	unsigned long first = jiffies + PERIOD_MAX;
 	struct uslab_pool *pool;
 	bool any = false;
 
 	for (pool = uslab_pool_next(NULL); pool; pool = uslab_pool_next(pool)) {
-		unsigned long now = jiffies;
 		unsigned long next = READ_ONCE(pool->next_look);
 
 		any = true;
-		if (time_after_eq(now, next)) {
-			/* before the look: a kick from here on is not lost */
-			WRITE_ONCE(pool->next_look, now + PERIOD_MAX);
-			next = jiffies + pool_look(pool);
+		/* before the look: a kick from here on makes it due again */
+		if (time_after_eq(jiffies, next) &&
+		    cmpxchg(&pool->next_look, next, jiffies + PERIOD_MAX) == next) {
+			WRITE_ONCE(pool->last_look, jiffies);
+			next = pool_look(pool);
+			next += jiffies;
 			if (time_before(next, READ_ONCE(pool->next_look)))
 				WRITE_ONCE(pool->next_look, next);
 			cond_resched();
 		}
 		next = READ_ONCE(pool->next_look);
-		now = jiffies;
-		wait = min(wait, time_after(next, now) ? next - now : 0);
+		if (time_before(next, first))
+			first = next;
 	}
-	/* not mod_delayed_work(): a kick may have asked for less */
 	if (any)
-		queue_delayed_work(worker_wq, &worker, max(wait, 1ul));
+		mod_delayed_work(worker_wq, &worker,
+				 time_after(first, jiffies) ? first - jiffies : 1);
 }
 
+static void worker_fn(struct work_struct *work)
+{
+	worker_run();
+}
+
+/* Once a jiffy, however often somebody kicks: each time all pools are passed. */
+static void kicked_fn(struct work_struct *work)
+{
+	static unsigned long last = INITIAL_JIFFIES;
+
+	if (!time_after(jiffies, last))
+		schedule_timeout_uninterruptible(1);
+	last = jiffies;
+	worker_run();
+}
+
+static DECLARE_WORK(kicked, kicked_fn);
+
+/* A pool is due: now, but not before some time has gone by since the last look. */
 static void kick_within(struct uslab_pool *pool, unsigned long period)
 {
 	unsigned long now = jiffies;
+	unsigned long least = READ_ONCE(pool->last_look) + LOOK_LEAST;
+	unsigned long next = time_after(least, now) ? least : now;
 
-	/* else the work is due by then as it is */
-	if (time_after(READ_ONCE(pool->next_look), now + period)) {
-		WRITE_ONCE(pool->next_look, now);
-		mod_delayed_work(worker_wq, &worker, 0);
+	if (time_after(READ_ONCE(pool->next_look), now + period) || !period) {
+		if (time_after(READ_ONCE(pool->next_look), next))
+			WRITE_ONCE(pool->next_look, next);
+		/* pairs with the cmpxchg() in worker_run(), as it does nothing when it is queued */
+		queue_work(worker_wq, &kicked);
 	}
 }
 
@@ -188,6 +212,7 @@ void uslab_worker_add(struct uslab_pool *pool)
 {
 	pool->governor.aged = ktime_to_us(ktime_get());
 	pool->next_look = jiffies + PERIOD_MAX;
+	pool->last_look = jiffies - LOOK_LEAST;
 	pool->limits_looked = jiffies;
 	spin_lock_init(&pool->governor_lock);
 	init_waitqueue_head(&pool->pressure_wait);
@@ -200,7 +225,8 @@ void uslab_worker_add(struct uslab_pool *pool)
  */
 int __init uslab_worker_init(void)
 {
-	worker_wq = alloc_workqueue("uslab_worker", WQ_UNBOUND | WQ_MEM_RECLAIM, 1);
+	/* ordered: one look at a time, whoever asked for it */
+	worker_wq = alloc_ordered_workqueue("uslab_worker", WQ_MEM_RECLAIM);
 	return worker_wq ? 0 : -ENOMEM;
 }
 
@@ -209,6 +235,7 @@ int __init uslab_worker_init(void)
  */
 void uslab_worker_exit(void)
 {
+	cancel_work_sync(&kicked);
 	cancel_delayed_work_sync(&worker);
 	destroy_workqueue(worker_wq);
 }

@@ -171,6 +171,12 @@ u64 uslab_memory_limit(const struct uslab_tunables *tunables, u64 memory)
 
 /* The worker */
 
+/* Who took the time first may come second: then it is just now. */
+static u64 since(u64 then, u64 now)
+{
+	return now > then ? now - then : 0;
+}
+
 static u64 centisecs(u32 n)
 {
 	return n * USLAB_CENTISEC;
@@ -215,7 +221,7 @@ static u64 plan_idle(struct uslab_governor *gov, const struct uslab_tunables *tu
 	}
 	if (!gov->over)
 		gov->over = view->now;
-	if (view->now - gov->over < centisecs(READ_ONCE(tunables->transition_centisecs)))
+	if (since(gov->over, view->now) < centisecs(READ_ONCE(tunables->transition_centisecs)))
 		return 0;
 	return max_t(u64, view->idle - background, READ_ONCE(tunables->min_reclaim_bytes));
 }
@@ -254,7 +260,7 @@ void uslab_governor_plan(struct uslab_governor *gov, const struct uslab_tunables
 			return;
 		idle = 0;
 	} else {
-		plan->age = view->now - gov->aged >= aging_step(tunables) ||
+		plan->age = since(gov->aged, view->now) >= aging_step(tunables) ||
 			    uslab_governor_grown(gov, tunables, view->backed);
 	}
 	plan->again = max_t(u64, idle, pages) > USLAB_PASS_BYTES;
@@ -320,7 +326,7 @@ bool uslab_governor_look(struct uslab_governor *gov, const struct uslab_tunables
 	if (level < gov->level) {
 		if (!gov->falling)
 			gov->falling = view->now;
-		if (view->now - gov->falling <
+		if (since(gov->falling, view->now) <
 		    centisecs(READ_ONCE(tunables->transition_centisecs)))
 			return false;
 	}
@@ -344,7 +350,7 @@ enum uslab_breaker uslab_governor_breaker(struct uslab_governor *gov,
 	}
 	if (level < USLAB_PRESSURE_MEDIUM || gov->trips == BREAKER_TRIPS)
 		return USLAB_BREAKER_NOTHING;
-	if (gov->trips && view->now - gov->tripped < BREAKER_PERIOD)
+	if (gov->trips && since(gov->tripped, view->now) < BREAKER_PERIOD)
 		return USLAB_BREAKER_NOTHING;
 	gov->tripped = view->now;
 	gov->trips++;
@@ -358,6 +364,7 @@ u32 uslab_governor_batch(struct uslab_governor *gov, const struct uslab_tunables
 			 u64 now, u64 bytes, u32 nr, u32 few, enum uslab_breaker *event)
 {
 	u64 period = centisecs(READ_ONCE(tunables->transition_centisecs));
+	u64 pressed;
 
 	*event = USLAB_BREAKER_NOTHING;
 	if (gov->breaker >= USLAB_BREAKER_REFUSES && bytes > gov->ceiling &&
@@ -367,8 +374,10 @@ u32 uslab_governor_batch(struct uslab_governor *gov, const struct uslab_tunables
 		WRITE_ONCE(gov->breaker, USLAB_BREAKER_TELLS);
 		return 0;
 	}
-	if (READ_ONCE(gov->pressed) && now - READ_ONCE(gov->pressed) < period)
+	pressed = READ_ONCE(gov->pressed);
+	if (pressed && since(pressed, now) < period)
 		return min_t(u32, nr, few);
-	WRITE_ONCE(gov->pressed, 0);
+	if (pressed)
+		uslab_cmpxchg64(&gov->pressed, pressed, 0);
 	return nr;
 }

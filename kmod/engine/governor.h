@@ -149,7 +149,7 @@ struct uslab_governor {
 	u64 grown;			/* bytes backed then */
 	u64 falling;			/* since when a lower level would do; 0: it would not */
 	u64 tripped;			/* the circuit breaker's last level-1 event */
-	u64 pressed;			/* the kernel last took from the pool */
+	__u64 pressed;			/* the kernel last took from the pool */
 	bool again;			/* the last plan was cut */
 	u32 level;			/* enum uslab_pressure */
 	u32 breaker;			/* 0: closed; 1: reclaims; 2: refuses growth; 3: told */

@@ -2,6 +2,7 @@
 #include "shrink.h"
 
 #define SHRINK_MAGAZINES 64u		/* emptied by one call of a shrinker */
+#define NO_LIMIT	(U64_MAX >> 16)		/* a goal above this is everything */
 #define SHRINK_ROUNDS	64u		/* over all homes: others may put as fast as we take */
 
 static bool pass_done(const struct uslab_pass *pass)
@@ -65,6 +66,10 @@ static bool home_shrink_stack(struct uslab_home *home, struct uslab_stack *stack
 
 	if (pass->flags & USLAB_SHRINK_TRYLOCK)
 		left = min_t(u32, left, SHRINK_MAGAZINES);
+	/* who wants little does not look far: what user space put there may be empty */
+	if (pass->objects < NO_LIMIT)
+		left = min_t(u64, left, SHRINK_MAGAZINES +
+			     pass->objects / home->core->geo.magazine_size * 4);
 	while (!pass_done(pass) && left-- && !at_floor(home->core, pass)) {
 		u32 index;
 
@@ -153,8 +158,6 @@ u64 uslab_core_age(struct uslab_home *home)
 }
 
 /* A whole pool */
-
-#define NO_LIMIT	(U64_MAX >> 16)		/* a goal above this is everything */
 
 /* Objects that a pass still wants, as far as pages tell. */
 static u64 pass_wants(const struct uslab_core *core, const struct uslab_pass *pass)

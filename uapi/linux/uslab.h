@@ -322,8 +322,8 @@ enum uslab_mode {
 /*
  * struct uslab_tunables - when a pool's idle memory is taken back
  *
- * USLAB_IOC_GET_TUNABLES reads them, USLAB_IOC_SET_TUNABLES sets all of them; read,
- * change, set. What is changed that way no longer follows the module's default. Each
+ * USLAB_IOC_GET_TUNABLES reads them, USLAB_IOC_SET_TUNABLES sets all that size has room
+ * for; read, change, set. What is changed that way no longer follows the module's default. Each
  * is a file of the same name in sysfs, with ranges and meaning in
  * Documentation/sysfs.md.
  *
