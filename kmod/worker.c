@@ -179,7 +179,10 @@ static void kick_within(struct uslab_pool *pool, unsigned long period)
 	if (time_after(READ_ONCE(pool->next_look), now + period) || !period) {
 		if (time_after(READ_ONCE(pool->next_look), next))
 			WRITE_ONCE(pool->next_look, next);
-		/* pairs with the cmpxchg() in worker_run(), as it does nothing when it is queued */
+		/*
+		 * A full barrier, which pairs with the cmpxchg() in worker_run(): either
+		 * the look that has begun sees the news, or another one follows.
+		 */
 		queue_work(worker_wq, &kicked);
 	}
 }
