@@ -238,7 +238,9 @@ static void stats_add_home(struct uslab_home *home, struct uslab_stats *stats)
 	const struct uslab_core_ops *ops = home->core->ops;
 	const struct uslab_slabs *slabs = &home->slabs;
 
+	/* idle with it: a pass takes magazines out of the depot under this lock */
 	ops->lock(home);
+	stats->idle_objects += uslab_core_depot_objects(home);
 	stats->out_objects += slabs->out;
 	stats->backed_bytes += slabs->backed << PAGE_SHIFT;
 	stats->refills += slabs->allocated;
@@ -249,7 +251,6 @@ static void stats_add_home(struct uslab_home *home, struct uslab_stats *stats)
 	stats->rotations += home->rotations;
 	ops->unlock(home);
 
-	stats->idle_objects += uslab_core_depot_objects(home);
 	stats->victim_hits += READ_ONCE(home->depot->victim_hits);
 	stats->remote_gets += READ_ONCE(home->depot->remote_gets);
 	stats->gets += READ_ONCE(home->depot->portable_gets);

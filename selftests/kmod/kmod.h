@@ -73,6 +73,9 @@ HELPER double test_seconds(double seconds)
 		met_;							\
 	})
 
+/* A CPU cache that is just being drained counts as held until its worker is done. */
+#define EXPECT_SETTLES(value, expected)	EXPECT(WAIT_FOR((value) == (expected)))
+
 /* Files */
 
 HELPER int write_file(const char *path, const char *text)

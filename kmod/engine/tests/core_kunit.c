@@ -433,6 +433,24 @@ static void statistics_add_up(struct kunit *test)
 	check(test);
 }
 
+/* What a pass takes meanwhile was never held by anybody. */
+static void statistics_are_right_while_a_pass_takes_what_is_idle(struct kunit *test)
+{
+	struct world *world = test->priv;
+	struct uslab_stats stats;
+
+	world_open(test, 64, 1);
+	refill(test, 0, world->handles, 100);
+	stock(test, 0, world->handles, 40);
+	world->pass_next = true;
+	uslab_core_stats(&world->core, &stats);
+	KUNIT_EXPECT_EQ(test, stats.out_objects, 60ull);
+	uslab_core_stats(&world->core, &stats);
+	KUNIT_EXPECT_EQ(test, stats.out_objects, 60ull);
+	KUNIT_EXPECT_EQ(test, stats.returns, 40ull);
+	check(test);
+}
+
 /* The oracle itself. */
 static void control_misuse_of_a_lock_is_seen(struct kunit *test)
 {
@@ -471,6 +489,7 @@ static struct kunit_case core_cases[] = {
 	KUNIT_CASE(random_regions_hurt_nobody),
 	KUNIT_CASE(statistics_of_nonsense_stay_within_what_was_given),
 	KUNIT_CASE(statistics_add_up),
+	KUNIT_CASE(statistics_are_right_while_a_pass_takes_what_is_idle),
 	KUNIT_CASE(control_misuse_of_a_lock_is_seen),
 	{ }
 };

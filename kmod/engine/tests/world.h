@@ -31,6 +31,7 @@ struct world {
 	u32 refuse_detach;		/* of 16; 16: all */
 	u32 seed;
 	bool busy;			/* trylock fails */
+	bool pass_next;			/* all idle is taken as soon as a lock is free */
 	int add_error;
 	u32 *handles;			/* [MANY] */
 
@@ -86,8 +87,14 @@ static inline bool op_trylock(struct uslab_home *home)
 
 static inline void op_unlock(struct uslab_home *home)
 {
-	world_of(home->core)->misuses += !test_home(home)->locked;
+	struct world *world = world_of(home->core);
+
+	world->misuses += !test_home(home)->locked;
 	test_home(home)->locked = false;
+	if (world->pass_next) {
+		world->pass_next = false;
+		uslab_core_shrink_depot(home, U64_MAX, 0);
+	}
 }
 
 static inline void *op_page_alloc(struct uslab_home *home)
