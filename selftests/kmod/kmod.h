@@ -74,7 +74,12 @@ HELPER double test_seconds(double seconds)
 	})
 
 /* A CPU cache that is just being drained counts as held until its worker is done. */
-#define EXPECT_SETTLES(value, expected)	EXPECT(WAIT_FOR((value) == (expected)))
+#define EXPECT_SETTLES(value, expected)					\
+	({								\
+		long long value_;					\
+		WAIT_FOR((value_ = (long long)(value)) == (long long)(expected)); \
+		EXPECT_EQ(value_, expected);				\
+	})
 
 /* Files */
 
