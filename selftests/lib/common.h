@@ -34,6 +34,30 @@
 		stats_;							\
 	})
 
+/* Around everything that changes the layout. */
+__unused static const size_t object_sizes[] = {
+	1, 2, 7, 8, 9, 15, 16, 17, 24, 48, 63, 64, 65, 96, 100, 128, 192, 200, 256, 500, 512, 1000,
+	1024, 1360, 2000, 2048, 2056, 3000, 4088, 4095, 4096, 4097, 5000, 8192, 10000, 12288,
+	65536, 65537, 100000, 1 << 20, (1 << 20) + 1, 3000000, 4 << 20,
+};
+
+/* What is in an object that nobody else writes to. */
+__unused static void fill(char *object, size_t size, size_t number)
+{
+	memset(object, (int)(number * 7 + 1), size);
+}
+
+__unused static bool filled(const char *object, size_t size, size_t number)
+{
+	char byte = (char)(number * 7 + 1);
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		if (object[i] != byte)
+			return false;
+	return true;
+}
+
 /* What holds in any pool that nobody operates on. */
 #define EXPECT_CONSERVED(stats)						\
 	do {								\
