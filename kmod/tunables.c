@@ -213,7 +213,7 @@ int uslab_tunable_store(struct uslab_pool *pool, u32 index, const char *buf)
 	}
 	mutex_unlock(&tunables_lock);
 	if (err)
-		say_why(pool->dir, index, buf);
+		say_why(kobject_name(&pool->kobj), index, buf);
 	return err;
 }
 
