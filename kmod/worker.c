@@ -33,9 +33,14 @@ static DECLARE_DELAYED_WORK(worker, worker_fn);
  */
 void uslab_worker_thresholds(struct uslab_pool *pool)
 {
-	u64 limit = uslab_balance_set(&pool->core, &pool->tunables, uslab_limits_memory(pool));
+	u64 memory = uslab_limits_memory(pool);
+	u64 limit;
 
+	/* who comes second has seen the newer values */
+	spin_lock(&pool->governor_lock);
+	limit = uslab_balance_set(&pool->core, &pool->tunables, memory);
 	WRITE_ONCE(pool->control->idle_limit, limit);
+	spin_unlock(&pool->governor_lock);
 }
 
 static void pass_run(struct uslab_pool *pool, u64 pages, u64 objects, u64 *returned)

@@ -42,8 +42,6 @@ static void expect_all_is_well(void)
 	for (i = 256; i < 512; i++)
 		wrong += raw_object(&pool, handles[i])[9] != (char)i;
 	EXPECT_EQ(wrong, 0);
-	EXPECT_LE(raw_stats(pool.fd).idle_objects, 512);
-	EXPECT_LE(raw_stats(pool.fd).backed_bytes, 512 * PAGE);
 	EXPECT_EQ(raw_return(pool.fd, handles + 256, 256), 256);
 	/* few at a time, while memory is being taken */
 	EXPECT_GE(raw_refill(pool.fd, 0, handles, 64), 1);
@@ -191,20 +189,32 @@ TEST(one_handle_in_all_places)
 	expect_all_is_well();
 }
 
+/* The shortest of three. */
+static double time_of_drop(void)
+{
+	double least = PATIENCE, begin;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		begin = now();
+		EXPECT_EQ(drop_caches(), 0);
+		if (now() - begin < least)
+			least = now() - begin;
+	}
+	return least;
+}
+
 /*
  * How long the kernel follows a circle may depend on how much the pool has, not
  * on how much it might have: everybody's reclaim comes along here.
  */
 TEST(a_circle_in_a_small_pool_is_left_soon)
 {
-	double begin, straight, circle;
+	double straight, circle;
 	struct raw raw = must_raw_size("circle", 8);
 	uint32_t index;
 
-	begin = now();
-	EXPECT_EQ(drop_caches(), 0);
-	straight = now() - begin;
-
+	straight = time_of_drop();
 	ASSERT_EQ(raw_refill(raw.fd, 0, handles, 1), 1);
 	ASSERT(raw_stash(&raw, 0, handles, 1));
 	index = top(&raw_depot(&raw, 0)->current_gen);
@@ -214,9 +224,7 @@ TEST(a_circle_in_a_small_pool_is_left_soon)
 	raw_depot(&raw, 0)->current_gen.objects = 1ll << 40;
 	/* objects held, so that there is always something that might be reclaimed */
 	ASSERT_EQ(raw_refill(raw.fd, 0, handles, 1024), 1024);
-	begin = now();
-	EXPECT_EQ(drop_caches(), 0);
-	circle = now() - begin;
+	circle = time_of_drop();
 	printf("# %u magazines of at most %u: %.2f s, without %.2f s\n",
 	       (uint32_t)raw_stats(raw.fd).magazines, raw.control->nr_magazines, circle, straight);
 	EXPECT_LT(circle, straight + 2);

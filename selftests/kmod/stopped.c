@@ -65,7 +65,8 @@ static void victim_main(void *arg)
 	struct uslab_pool *pool = uslab_pool_create(victim->name, OBJECT, NULL);
 	uint32_t i, wrong = 0;
 
-	if (!EXPECT(pool))
+	/* all that a CPU's cache holds back is less than what may stay */
+	if (!EXPECT(pool) || !EXPECT(run_on(0)))
 		return;
 	/* what stays and what goes are not to share pages: they are got one after the other */
 	for (i = 0; i < OBJECTS; i++) {
@@ -89,9 +90,9 @@ static void victim_main(void *arg)
 	for (i = 0; i < OBJECTS; i++)
 		wrong += !stamped(objects[i], i);
 	EXPECT_EQ(wrong, 0);
-	EXPECT_EQ(pool_stats(pool).out_objects, OBJECTS);
+	EXPECT_SETTLES(pool_stats(pool).out_objects, OBJECTS);
 	uslab_put_bulk(pool, (void **)objects, OBJECTS);
-	EXPECT_EQ(pool_stats(pool).out_objects, 0);
+	EXPECT_SETTLES(pool_stats(pool).out_objects, 0);
 	uslab_pool_destroy(pool);
 }
 
