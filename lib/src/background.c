@@ -144,8 +144,8 @@ static void pool_look(struct pool *pool)
 	aging = READ_ONCE(embedded->tunables.idle_aging_centisecs);
 	manual = READ_ONCE(embedded->tunables.mode) == USLAB_MODE_MANUAL;
 	pool_view(embedded, &view);
-	embedded_set_thresholds(embedded);
 	embedded_lock_governor(embedded);
+	embedded_set_thresholds(embedded);
 	changed = uslab_governor_look(&embedded->governor, &embedded->tunables, &view);
 	uslab_governor_breaker(&embedded->governor, &embedded->tunables, &view);
 	if (aging || manual)

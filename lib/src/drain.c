@@ -98,7 +98,7 @@ static u64 released(struct embedded *embedded)
  * Draining on behalf of a caller, who keeps its affinity: a thread waits for such
  * requests. Asking takes a futex, so it may be done in a signal handler.
  */
-#define DRAIN_WAIT_NS	500000000l
+#define DRAIN_WAIT_US	500000ull
 
 static _Atomic u32 drains_wanted;	/* requests so far */
 static _Atomic u32 drains_done;		/* those that are answered */
@@ -145,8 +145,8 @@ static void *drain_thread(void *arg)
 
 u64 drain_and_wait(struct embedded *embedded)
 {
-	struct timespec timeout = { .tv_nsec = DRAIN_WAIT_NS };
 	u64 before = released(embedded);
+	u64 now, end;
 	u32 mine, done;
 
 	if (!atomic_load(&draining))
@@ -154,9 +154,14 @@ u64 drain_and_wait(struct embedded *embedded)
 	atomic_store(&embedded->drain_wanted, true);
 	mine = atomic_fetch_add(&drains_wanted, 1) + 1;
 	futex_wake(&drains_wanted);
-	done = atomic_load(&drains_done);
-	if ((s32)(done - mine) < 0)
+	end = embedded_now() + DRAIN_WAIT_US;
+	/* answers to others, and signals, wake us as well */
+	while ((s32)((done = atomic_load(&drains_done)) - mine) < 0 &&
+	       (now = embedded_now()) < end) {
+		struct timespec timeout = { .tv_nsec = (long)(end - now) * 1000 };
+
 		futex_wait(&drains_done, done, &timeout);
+	}
 	return released(embedded) - before;
 }
 

@@ -32,7 +32,7 @@ struct embedded {
 u64 embedded_now(void);
 void embedded_lock_governor(struct embedded *embedded);
 void embedded_unlock_governor(struct embedded *embedded);
-/* Have puts know at which height they pay. */
+/* Have puts know at which height they pay. The governor is locked, or the pool is new. */
 void embedded_set_thresholds(struct embedded *embedded);
 /* Show the governor's pressure level in the control page. */
 void embedded_set_pressure(struct embedded *embedded);
