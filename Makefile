@@ -120,7 +120,8 @@ deps:
 	[ -z "$$missing" ] && exit 0; \
 	echo "  DEPS    $$(echo $$missing)"; \
 	[ "$$(id -u)" = 0 ] || sudo=sudo; \
-	$$sudo apt-get update -qq && \
+	for try in 1 2 3; do \
+		$$sudo apt-get update -qq --error-on=any && break; sleep 20; done; \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing
 
 .PHONY: demo

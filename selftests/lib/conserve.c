@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include "common.h"
 
@@ -42,6 +43,15 @@ static inline struct uslab_cpu *plain_cache(struct uslab_pool *pool)
 	return (struct uslab_cpu *)(pool->cpus + (size_t)sched_getcpu() * pool->cpu_stride);
 }
 
+/* In the midst of it: let others run, but not always. */
+static void give_way(void)
+{
+	static __thread unsigned int calls;
+
+	if (++calls % 64 == 0)
+		sched_yield();
+}
+
 static void *get(struct uslab_pool *pool)
 {
 	volatile struct uslab_cpu *cpu = plain_cache(pool);
@@ -52,6 +62,7 @@ static void *get(struct uslab_pool *pool)
 		return uslab_get(pool);
 	void *object = __uslab_object(pool, cpu->slot[count - 1]);
 
+	give_way();
 	cpu->word = word - 1 + USLAB_WORD_EVENT;
 	return object;
 }
@@ -68,6 +79,7 @@ static void put(struct uslab_pool *pool, void *object)
 		return;
 	}
 	cpu->slot[word & USLAB_WORD_COUNT_MASK] = handle;
+	give_way();
 	cpu->word = word + 1;
 }
 
@@ -467,9 +479,8 @@ static void *time_is_up(void *plan)
 
 static void check_counters(void)
 {
-	struct uslab_stats stats = { .size = sizeof(stats) };
+	struct uslab_stats stats = settled(pool, 0);
 
-	uslab_pool_stats(pool, &stats);
 	if (stats.out_objects || stats.gets != stats.puts || stats.bad_puts ||
 	    stats.refills - stats.returns != stats.idle_objects) {
 		printf("# out %ju, idle %ju, gets %ju, puts %ju, refilled %ju, back %ju, bad %ju\n",
@@ -483,6 +494,18 @@ static void check_counters(void)
 	uslab_pool_stats(pool, &stats);
 	if (stats.backed_bytes || stats.idle_objects)
 		caught("idle memory stayed", 0, (uint32_t)stats.backed_bytes);
+}
+
+/* In the broken build: one owner of two returns the object, its page goes under the other. */
+static bool lost_a_page(int status)
+{
+#ifdef CONSERVE_BROKEN
+	return status != HUNG && WIFSIGNALED(status) &&
+	       (WTERMSIG(status) == SIGBUS || WTERMSIG(status) == SIGSEGV);
+#else
+	(void)status;
+	return false;
+#endif
 }
 
 static int run(void *arg)
@@ -507,8 +530,10 @@ static int run(void *arg)
 
 	if (engine_is(pool, "kernel")) {
 		second = fork();
-		if (!second)
+		if (!second) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			_exit(second_process());
+		}
 	}
 	if (pthread_create(&clock, NULL, time_is_up, plan))
 		return 92;
@@ -516,6 +541,8 @@ static int run(void *arg)
 	pthread_join(clock, NULL);
 	if (second) {
 		status = child_status(second, 20);
+		if (lost_a_page(status))
+			return CAUGHT;
 		if (status == HUNG || !WIFEXITED(status) || WEXITSTATUS(status))
 			return status != HUNG && WIFEXITED(status) ? WEXITSTATUS(status) : 94;
 	}
@@ -543,17 +570,17 @@ TEST(control_plain_c_in_place_of_sequences_is_caught)
 {
 	struct uslab_pool *probe = MAKE(64, NULL);
 	bool rseq = path_is_rseq(probe);
-	int status = 0, tries;
+	double end = now() + 60;
+	int status;
 
 	uslab_pool_destroy(probe);
 	if (!rseq)
 		SKIP("breaks restartable sequences");
-	for (tries = 0; tries < 5 && !status; tries++)
+	do
 		status = run_plan(64, USLAB_POLICY_GLOBAL, 3);
-	/* an object with two owners is returned by one, and its page goes under the other */
-	if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGBUS || WTERMSIG(status) == SIGSEGV))
-		return;
-	EXPECT_EXIT(status, CAUGHT);
+	while (!status && now() < end);
+	if (!lost_a_page(status))
+		EXPECT_EXIT(status, CAUGHT);
 }
 
 #else

@@ -289,7 +289,7 @@ TEST(kernel_parent_and_child_share_objects)
 	ASSERT(object);
 	EXPECT_EQ(*object, 0x5678);
 	EXPECT_EQ(write(sockets[0], &byte, 1), 1);
-	status = child_status(pid, 20);
+	status = child_status(pid, 60);
 	EXPECT_EXIT(status, 0);
 	uslab_put(pool, object);
 	close(sockets[0]);
@@ -425,7 +425,7 @@ static void fork_under(void *(*fn)(void *arg))
 	for (i = 0; i < 4; i++)
 		ASSERT(!pthread_create(&thread[i], NULL, fn, (void *)(uintptr_t)i));
 	while (now() < end)
-		if (!EXPECT_EXIT(in_child(use_after_fork, NULL, 10), 0))
+		if (!EXPECT_EXIT(in_child(use_after_fork, NULL, 60), 0))
 			break;
 	atomic_store(&stop, true);
 	for (i = 0; i < 4; i++)
@@ -466,13 +466,13 @@ TEST(other_programs_start_while_pools_are_in_use)
 			execv("/bin/true", argv);
 			_exit(127);
 		}
-		EXPECT_EXIT(child_status(pid, 10), 0);
+		EXPECT_EXIT(child_status(pid, 60), 0);
 		pid = vfork();
 		if (!pid)
 			_exit(5);
-		EXPECT_EXIT(child_status(pid, 10), 5);
+		EXPECT_EXIT(child_status(pid, 60), 5);
 		ASSERT_EQ(posix_spawn(&pid, "/bin/true", NULL, NULL, argv, environ), 0);
-		EXPECT_EXIT(child_status(pid, 10), 0);
+		EXPECT_EXIT(child_status(pid, 60), 0);
 		status = system("exit 3");
 		EXPECT_EXIT(status, 3);
 	} while (now() < end);

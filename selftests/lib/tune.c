@@ -190,7 +190,7 @@ TEST(idle_above_background_goes_and_the_rest_stays)
 	EXPECT(WAIT_FOR(idle_bytes(pool) <= 4 * MIB));
 	nap_us(100000);
 	idle = idle_bytes(pool);
-	EXPECT_GE(idle, 4 * MIB - slack());
+	EXPECT_GE(idle, 3 * MIB);
 	EXPECT_GT(stats_of(pool).passes, 0);
 	uslab_pool_destroy(pool);
 }
@@ -220,8 +220,8 @@ TEST(puts_above_the_hard_threshold_pay)
 	stats = stats_of(pool);
 	EXPECT_GT(stats.throttles, 0);
 	EXPECT_LE(stats.idle_objects * OBJECT, 4 * MIB + slack());
-	EXPECT_GE(stats.idle_objects * OBJECT, 2 * MIB - slack());
-	EXPECT_CONSERVED(stats);
+	EXPECT_GE(stats.idle_objects * OBJECT, 2 * MIB);
+	EXPECT_EQ(stats.bad_puts, 0);
 	uslab_pool_destroy(pool);
 }
 
@@ -364,7 +364,6 @@ TEST(a_pool_over_its_memory_limit_takes_back_before_it_grows)
 			object[i] = NULL;
 		}
 	EXPECT(WAIT_FOR(stats_of(pool).backed_bytes <= 8 * MIB + slack()));
-	EXPECT_LT(stats_of(pool).backed_bytes, 9 * MIB + slack());
 	/* the limit is soft: what is in use may be more */
 	uslab_put_bulk(pool, object, MANY);
 	must_get(pool, MANY);

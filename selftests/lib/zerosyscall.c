@@ -102,8 +102,10 @@ static void operate(unsigned int me, unsigned long operations)
 		uint64_t *object;
 
 		if (*mine) {
-			if (dice & 1 && mail(&load.mailbox[dice >> 16 & (THREADS - 1)], *mine))
-				mailed++;
+			unsigned int to = dice >> 16 & (THREADS - 1);
+
+			if (dice & 1 && mail(&load.mailbox[to], *mine))
+				mailed += to != me;
 			else
 				put_checked(*mine);
 			*mine = NULL;

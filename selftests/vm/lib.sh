@@ -110,7 +110,14 @@ apt_setup()
 	Dir::Etc::trustedparts "/etc/apt/trusted.gpg.d";
 	EOF
 	say "reading the package lists of $1"
-	with_apt apt-get -q=2 update >&2 || die "cannot read the package lists of $1"
+	patiently with_apt apt-get -q=2 --error-on=any update >&2 ||
+		die "cannot read the package lists of $1"
+}
+
+# patiently COMMAND...: three tries, as networks come and go
+patiently()
+{
+	"$@" || { sleep 20 && "$@"; } || { sleep 60 && "$@"; }
 }
 
 with_apt()
@@ -137,7 +144,7 @@ unpack()
 	shift
 	mkdir -p "$dir" "$apt_dir/debs"
 	say "downloading $*"
-	(cd "$apt_dir/debs" && with_apt apt-get -q=2 download "$@" >&2) ||
+	(cd "$apt_dir/debs" && patiently with_apt apt-get -q=2 download "$@" >&2) ||
 		die "cannot download $*"
 	for deb in "$apt_dir/debs"/*.deb; do
 		dpkg-deb -x "$deb" "$dir"
