@@ -249,12 +249,18 @@ static void register_fork(void)
 	pthread_atfork(lock_running, unlock_running, forked);
 }
 
-void background_start(void)
+void background_atfork(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	pthread_t thread;
 
 	pthread_once(&once, register_fork);
+}
+
+void background_start(void)
+{
+	pthread_t thread;
+
+	background_atfork();
 	lock_running();
 	if (!pressure) {
 		pressure = pressure_open();

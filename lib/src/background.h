@@ -5,6 +5,9 @@
 
 #include "embedded.h"
 
+/* Have fork() take the lock of the threads, after those whose handlers come later. */
+void background_atfork(void);
+
 /* Make sure that the process has its background threads. Failure is survived. */
 void background_start(void);
 

@@ -135,6 +135,8 @@ static int start(void)
 
 	if (epoll_fd >= 0)
 		return 0;
+	/* fork locks in the reverse order; a function that is told may make a pool */
+	background_atfork();
 	pthread_once(&once, register_fork);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	err = epoll_fd < 0 ? -errno : wake_open(&wake);
