@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* uslabctl show: all values of a pool, whatever the kernel has. */
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,9 +66,13 @@ static int read_reuse(const char *pool, double *share)
 
 static json_t *json_value(const char *value)
 {
-	if (is_number(value))
-		return json_integer((json_int_t)strtoull(value, NULL, 10));
-	return json_string(value);
+	unsigned long long number;
+
+	if (!is_number(value))
+		return json_string(value);
+	number = strtoull(value, NULL, 10);
+	/* JSON knows no bounds, jansson's integers do */
+	return number <= LLONG_MAX ? json_integer((json_int_t)number) : json_real((double)number);
 }
 
 int command_show(const char *pool, bool json)

@@ -62,7 +62,7 @@ static const struct command commands[] = {
 		.details = "BYTES may end in K, M or G; the default is max: all that is idle.\n"
 			   "trim takes what was not used since the last step of aging, depots all\n"
 			   "but what is in CPU caches; cpus is as max.\n"
-			   "Prints how many bytes were given back.\n",
+			   "Prints by how many bytes the memory behind the pool fell.\n",
 		.min_args = 1, .max_args = 2, .run = run_reclaim,
 	},
 };
