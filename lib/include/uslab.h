@@ -151,8 +151,8 @@ typedef void (*uslab_pressure_fn)(struct uslab_pool *pool, enum uslab_pressure l
  * A pool has one function; a second one takes its place. If there is pressure already,
  * it is told at once. A child process is told nothing until it asks for it.
  *
- * Return: 0, or -1 and errno: ESTALE, ENOMEM, EMFILE, ENFILE, EAGAIN (no thread).
- * Since 0.1.
+ * Return: 0, or -1 and errno: ESTALE, ENOMEM, EMFILE, ENFILE, ENOSPC (epoll
+ * watches), EAGAIN (no thread). Since 0.1.
  */
 int uslab_pool_on_pressure(struct uslab_pool *pool, uslab_pressure_fn fn, void *arg)
 	__attribute__((nonnull(1)));
@@ -185,8 +185,8 @@ const char *uslab_pool_path(const struct uslab_pool *pool) __attribute__((nonnul
  * @object: from uslab_get() on the same pool and view of it; NULL is allowed and
  *	does nothing
  *
- * No system call but when a CPU cache overflows and no empty magazine is left.
- * errno is preserved. Since 0.1.
+ * No system call but when a CPU cache overflows and no empty magazine is left, or more
+ * lies in depots than the hard threshold allows. errno is preserved. Since 0.1.
  */
 void uslab_put(struct uslab_pool *pool, void *object);
 

@@ -316,7 +316,8 @@ struct uslab_balance {
 
 enum uslab_mode {
 	USLAB_MODE_AUTO		= 0,
-	USLAB_MODE_MANUAL	= 1,	/* no automatic reclaim, but for the circuit breaker */
+	/* no automatic reclaim, but at a cgroup's limit and by the circuit breaker */
+	USLAB_MODE_MANUAL	= 1,
 };
 
 /*
@@ -337,7 +338,7 @@ enum uslab_mode {
 struct uslab_tunables {
 	__u32	size;
 	__u32	mode;			/* enum uslab_mode */
-	__u32	idle_background_ratio;	/* percent; 0: none */
+	__u32	idle_background_ratio;	/* percent; 0: the hard threshold counts */
 	__u32	idle_ratio;		/* percent; 0: none */
 	__u64	idle_background_bytes;	/* 0: the ratio counts */
 	__u64	idle_bytes;		/* 0: the ratio counts */

@@ -11,7 +11,7 @@
  * early leaves it set; the slow path then enters one of the library's, which
  * stays loaded, or clears it.
  *
- * Sections contain no call, no stack access and no system call.
+ * Sections contain no call and no system call, and do not move the stack.
  */
 #ifndef USLAB_RSEQ_X86_64_H
 #define USLAB_RSEQ_X86_64_H
