@@ -128,10 +128,13 @@ static char *mapping_of(const void *address)
 
 static void find_base(void)
 {
-	void *object = uslab_get(pool);
+	double end = now() + 30;
+	void *object;
 
-	if (!object)
-		_exit(91);
+	/* the other process may have them all */
+	while (!(object = uslab_get(pool)))
+		if (now() > end)
+			_exit(91);
 	base = mapping_of(object);
 	uslab_put(pool, object);
 }
