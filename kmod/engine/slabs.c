@@ -40,7 +40,8 @@ size_t uslab_slabs_region_size(void)
 
 static size_t dir_size(const struct uslab_geometry *geo)
 {
-	return DIV_ROUND_UP(geo->nr_slabs, REGION_SLABS) * sizeof(void *);
+	/* not DIV_ROUND_UP(): there may be almost 2^32 slabs */
+	return ((size_t)(geo->nr_slabs - 1) / REGION_SLABS + 1) * sizeof(void *);
 }
 
 static unsigned long *slab_bitmap(const struct uslab_geometry *geo, struct uslab_slab *slab)

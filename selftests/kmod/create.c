@@ -203,6 +203,25 @@ TEST(max_bytes_beyond_32_bit_handles_is_too_big)
 	expect_create(request, 0, "max_bytes of 1 GiB");
 }
 
+/* As many slabs as handles can name: the number of their tables is nothing that wraps. */
+TEST(the_largest_max_bytes_makes_a_pool_that_works)
+{
+	struct uslab_create request = create_args(pool_name("largest"), PAGE);
+	struct raw raw;
+	uint32_t handle;
+
+	request.max_bytes = 1ull << 44;
+	request.policy = USLAB_POLICY_GLOBAL;
+	raw = must_raw(&request);
+	EXPECT_EQ(fault_of(raw.objects, false), SIGBUS);
+	EXPECT_EQ(fault_of(raw.objects + request.max_bytes - 2 * PAGE, false), SIGBUS);
+	ASSERT_EQ(raw_refill(raw.fd, 0, &handle, 1), 1);
+	raw_object(&raw, handle)[0] = 1;
+	EXPECT_EQ(raw_return(raw.fd, &handle, 1), 1);
+	EXPECT_EQ(raw_stats(raw.fd).bad_puts, 0);
+	raw_close(&raw);
+}
+
 TEST(max_bytes_is_a_limit)
 {
 	struct uslab_create request = create_args(pool_name("limit"), 1024);

@@ -606,6 +606,30 @@ static void the_end_takes_all_pages_along(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, world->pages.errors, 0u);
 }
 
+/* As many slabs as handles can name. */
+static void the_largest_space_has_tables(struct kunit *test)
+{
+	static const u32 sizes[] = { 8, 3000, 4096, 65536, 4 << 20 };
+	struct uslab_geometry geo;
+	struct uslab_slabs slabs;
+	u32 i;
+
+	for (i = 0; i < 5; i++) {
+		struct uslab_create request = test_request(sizes[i], 0);
+		u32 handle = U32_MAX;
+
+		KUNIT_ASSERT_EQ(test, uslab_geometry_init(&geo, &request, 1, 1, 1 << 20), 0);
+		request.max_bytes = 1ull << (32 + geo.granule_shift);
+		KUNIT_ASSERT_EQ(test, uslab_geometry_init(&geo, &request, 1, 1, 1 << 20), 0);
+		KUNIT_ASSERT_EQ(test, uslab_slabs_init(&slabs, &geo), 0);
+		KUNIT_EXPECT_TRUE(test, !uslab_slabs_slot(&slabs, 0));
+		KUNIT_EXPECT_TRUE(test, !uslab_slabs_slot(&slabs, geo.nr_slabs * geo.slab_pages - 1));
+		KUNIT_EXPECT_TRUE(test, !uslab_slabs_slot(&slabs, U32_MAX));
+		KUNIT_EXPECT_EQ(test, uslab_slabs_free(&slabs, &handle, 1), 0u);
+		uslab_slabs_destroy(&slabs, NULL, NULL);
+	}
+}
+
 /* The oracle itself: an engine that were wrong by one would be seen. */
 static void control_the_model_sees_a_lost_page(struct kunit *test)
 {
@@ -642,6 +666,7 @@ static struct kunit_case slabs_cases[] = {
 	KUNIT_CASE(pages_in_use_again_are_not_collected),
 	KUNIT_CASE(slots_of_slabs_that_were_never_used_do_not_exist),
 	KUNIT_CASE(the_end_takes_all_pages_along),
+	KUNIT_CASE(the_largest_space_has_tables),
 	KUNIT_CASE(control_the_model_sees_a_lost_page),
 	{ }
 };
