@@ -188,6 +188,8 @@ uint32_t pressure_machine_used(const struct pressure *pressure)
 		return 0;
 	total = value_of(text, "MemTotal:");
 	available = value_of(text, "MemAvailable:");
+	if (!total)		/* the program closed the file, and this is its own */
+		return 0;
 	return uslab_per_mille(total - (available < total ? available : total), total);
 }
 
@@ -200,13 +202,25 @@ static void nap_ms(int ms)
 		nanosleep(&ts, NULL);
 }
 
+/*
+ * Files of a cgroup that is gone say POLLPRI and POLLERR for ever. So does memory.events
+ * with news, but that can be read; PSI never says POLLERR while it is there.
+ */
+static bool still_there(const struct pressure *pressure, short revents)
+{
+	char text[512];
+
+	if (pressure->events)
+		return read_text(pressure->stall, text, sizeof(text));
+	return !(revents & POLLERR);
+}
+
 enum pressure_event pressure_wait(struct pressure *pressure, int ms)
 {
 	struct pollfd fds[] = {
 		{ .fd = pressure ? pressure->stall : -1, .events = POLLPRI },
 		{ .fd = pressure ? pressure->kick.in : -1, .events = POLLIN },
 	};
-	char text[512];
 	int n = poll(fds, 2, ms);
 
 	if (n < 0)		/* a program may allow itself fewer descriptors than we have */
@@ -215,11 +229,8 @@ enum pressure_event pressure_wait(struct pressure *pressure, int ms)
 		return PRESSURE_NOTHING;
 	if (fds[1].revents)
 		wake_drain(&pressure->kick);
-	if (fds[0].revents & POLLPRI) {
-		if (pressure->events)
-			read_text(pressure->stall, text, sizeof(text));
+	if (fds[0].revents & POLLPRI && still_there(pressure, fds[0].revents))
 		return PRESSURE_STALL;
-	}
 	/* The cgroup is gone; or the program closed the file, and this is its own. */
 	if (fds[0].revents)
 		pressure->stall = -1;

@@ -467,6 +467,40 @@ static void grow_slowly_beside_an_embedded_pool(void *arg)
 	uslab_pool_destroy(pool);
 }
 
+/* Its files say for ever that there is news. */
+static void outlive_ones_cgroup(void *arg)
+{
+	struct member *member = arg;
+	void **objects = calloc(member->objects + 1, sizeof(*objects));
+	struct uslab_pool *pool;
+	uint64_t returns;
+	size_t got;
+
+	EXPECT(cgroup_enter(member->group));
+	setenv("USLAB_ENGINE", "embedded", 1);
+	pool = uslab_pool_create(member->name, OBJECT, NULL);
+	if (!EXPECT(pool) || !EXPECT(objects))
+		return;
+	got = get_all(member, pool, objects);
+	EXPECT_EQ(got, member->objects);
+	EXPECT(cgroup_enter(""));
+	EXPECT(cgroup_remove(member->group));
+	put_all(pool, objects, got);
+	returns = pool_stats(pool).returns;
+	nap(2);
+	EXPECT_EQ(pool_stats(pool).returns, returns);
+	EXPECT_GE(pool_stats(pool).idle_objects, got);
+	uslab_pool_destroy(pool);
+}
+
+TEST(an_embedded_pool_keeps_what_it_has_when_its_cgroup_is_gone)
+{
+	struct member member = must_member("gone", 4 * MIB, NULL);
+
+	EXPECT(child_ok(spawn(outlive_ones_cgroup, &member)));
+	dismiss(&member);
+}
+
 static void embedded_pool_shrinks(bool unprivileged)
 {
 	struct member member = must_member("embedded", 40 * MIB, "64M");
