@@ -66,7 +66,11 @@ static void *probe_spin(void *arg)
 
 	pin(probe);
 	pthread_setschedparam(pthread_self(), SCHED_IDLE, &param);
-	probe->result = __uslab_rseq_spin(__rseq_offset, &probe->stop);
+	/* too late to see anything when the other has given up */
+	if (__atomic_load_n(&probe->stop, __ATOMIC_RELAXED))
+		probe->result = USLAB_SECTION_ABORT;
+	else
+		probe->result = __uslab_rseq_spin(__rseq_offset, &probe->stop);
 	__atomic_store_n(&probe->stop, 1, __ATOMIC_RELAXED);
 	return NULL;
 }
@@ -111,7 +115,9 @@ static void setup(void)
 	if (!&__rseq_size || !__rseq_size)
 		return;
 	here.rseq_offset = __rseq_offset;
-	works = __uslab_rseq_cpu(&here) >= 0 && section_aborts();
+	/* on a busy machine a section may begin too late for once */
+	works = __uslab_rseq_cpu(&here) >= 0 &&
+		(section_aborts() || section_aborts() || section_aborts());
 }
 
 #else
