@@ -211,13 +211,21 @@ void background_kick(void)
 
 int background_thread(pthread_t *thread, void *(*fn)(void *), void *arg)
 {
+	struct sched_param none = { 0 };
+	pthread_attr_t attr;
 	sigset_t all, saved;
 	int err;
 
+	/* a real-time thread may have made the pool, but reclaim is nothing of the kind */
+	pthread_attr_init(&attr);
+	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
+	pthread_attr_setschedpolicy(&attr, SCHED_OTHER);
+	pthread_attr_setschedparam(&attr, &none);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
-	err = pthread_create(thread, NULL, fn, arg);
+	err = pthread_create(thread, &attr, fn, arg);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	pthread_attr_destroy(&attr);
 	return err;
 }
 
@@ -270,8 +278,8 @@ void background_start(void)
 		running = !background_thread(&thread, background, pressure);
 		if (running)
 			pthread_detach(thread);
-		drain_start();
 	}
+	drain_start();
 	background_kick();
 	unlock_running();
 }

@@ -21,13 +21,15 @@ static void drain_stash(struct embedded *embedded, const struct uslab_stash *sta
 {
 	struct pool *pool = &embedded->pool;
 	u32 handles[CHUNK];
+	/* what was there when we came; who uses the cache is not to keep us */
+	u32 left = 2 * USLAB_MAGAZINE_MAX / CHUNK + 1;
 	int n;
 
 	do {
 		n = __uslab_rseq_take(&pool->hot, stash, handles, CHUNK, -1);
 		if (n > 0)
 			uslab_core_return(&embedded->core, handles, (u32)n);
-	} while (n > 0 || n == USLAB_SECTION_ABORT);
+	} while ((n > 0 && --left) || n == USLAB_SECTION_ABORT);
 }
 #else
 static void drain_stash(struct embedded *embedded, const struct uslab_stash *stash)

@@ -264,7 +264,7 @@ static u64 embedded_reclaim(struct pool *pool, u64 bytes)
 {
 	struct embedded *embedded = embedded_of(pool);
 	struct uslab_pass pass = {
-		.pages = bytes == U64_MAX ? U64_MAX : DIV_ROUND_UP(bytes, (u64)PAGE_SIZE),
+		.pages = bytes == U64_MAX ? U64_MAX : (bytes >> PAGE_SHIFT) + !!(bytes & (PAGE_SIZE - 1)),
 		.objects = U64_MAX, .flags = USLAB_SHRINK_FORCE,
 	};
 

@@ -356,6 +356,7 @@ static void put_slow(struct pool *pool, void *object)
 	int home;
 
 	if (home_of_object >= pool->nr_homes) {		/* not ours: the engine counts it */
+		__uslab_rseq_clear(&pool->hot);
 		pool->backend->give(pool, &handle, 1);
 		return;
 	}

@@ -14,6 +14,7 @@
 /* The list */
 
 static pthread_mutex_t pools_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t pools_left = PTHREAD_COND_INITIALIZER;
 static struct pool *pools;
 static sigset_t fork_mask;		/* of the thread that forks */
 
@@ -54,9 +55,13 @@ static void fork_child(void)
 {
 	struct pool *pool;
 
-	for (pool = pools; pool; pool = pool->next)
+	for (pool = pools; pool; pool = pool->next) {
+		/* those threads are the parent's */
+		pool->visitors = 0;
 		if (pool->backend->fork_child)
 			pool->backend->fork_child(pool);
+	}
+	pools_left = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
 	fork_unlock();
 }
 
@@ -82,6 +87,9 @@ void pools_add(struct pool *pool)
 void pools_remove(struct pool *pool)
 {
 	pthread_mutex_lock(&pools_lock);
+	pool->leaving = true;
+	while (pool->visitors)
+		pthread_cond_wait(&pools_left, &pools_lock);
 	*pool->pprev = pool->next;
 	if (pool->next)
 		pool->next->pprev = pool->pprev;
@@ -93,8 +101,17 @@ void pools_for_each(void (*fn)(struct pool *pool))
 	struct pool *pool;
 
 	pthread_mutex_lock(&pools_lock);
-	for (pool = pools; pool; pool = pool->next)
+	for (pool = pools; pool; pool = pool->next) {
+		if (pool->leaving)
+			continue;
+		pool->visitors++;
+		pthread_mutex_unlock(&pools_lock);
 		fn(pool);
+		pthread_mutex_lock(&pools_lock);
+		/* it is in the list still: who takes it off waits for us */
+		if (!--pool->visitors)
+			pthread_cond_broadcast(&pools_left);
+	}
 	pthread_mutex_unlock(&pools_lock);
 }
 

@@ -63,6 +63,8 @@ struct pool {
 	_Atomic(struct portable *) portable;	/* made when first needed */
 	struct pool *next;			/* in the list of pools */
 	struct pool **pprev;
+	unsigned int visitors;			/* in pools_for_each(); under the list's lock */
+	bool leaving;
 };
 
 static inline struct pool *pool_of(const struct uslab_pool *hot)
