@@ -232,44 +232,31 @@ int background_thread(pthread_t *thread, void *(*fn)(void *), void *arg)
 static pthread_mutex_t running_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool running;
 
-static void lock_running(void)
+void background_fork_prepare(void)
 {
 	pthread_mutex_lock(&running_lock);
 }
 
-static void unlock_running(void)
+void background_fork_parent(void)
 {
 	pthread_mutex_unlock(&running_lock);
 }
 
 /* The threads do not exist in a child; its next pool starts them. */
-static void forked(void)
+void background_fork_child(void)
 {
 	running = false;
 	pressure_close(pressure);
 	pressure = NULL;
 	drain_forked();
-	unlock_running();
-}
-
-static void register_fork(void)
-{
-	pthread_atfork(lock_running, unlock_running, forked);
-}
-
-void background_atfork(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-	pthread_once(&once, register_fork);
+	pthread_mutex_unlock(&running_lock);
 }
 
 void background_start(void)
 {
 	pthread_t thread;
 
-	background_atfork();
-	lock_running();
+	pthread_mutex_lock(&running_lock);
 	if (!pressure) {
 		pressure = pressure_open();
 		atomic_store(&memory, pressure_memory(pressure));
@@ -281,5 +268,5 @@ void background_start(void)
 	}
 	drain_start();
 	background_kick();
-	unlock_running();
+	pthread_mutex_unlock(&running_lock);
 }

@@ -5,8 +5,10 @@
 
 #include "embedded.h"
 
-/* Have fork() take the lock of the threads, after those whose handlers come later. */
-void background_atfork(void);
+/* Called by pool.c around fork(). */
+void background_fork_prepare(void);
+void background_fork_parent(void);
+void background_fork_child(void);
 
 /* Make sure that the process has its background threads. Failure is survived. */
 void background_start(void);

@@ -90,25 +90,28 @@ static int add_fd(int fd, uint32_t events, void *pool)
 }
 
 /* Threads do not exist in a child, and what was shared with the parent is the parent's. */
-static void fork_prepare(void)
+void notify_fork_prepare(void)
 {
 	pthread_mutex_lock(&notify_lock);
 }
 
-static void fork_parent(void)
+void notify_fork_parent(void)
 {
 	pthread_mutex_unlock(&notify_lock);
 }
 
 static void stop(void)
 {
+	/* all of epoll are one inode: who closed the pipe closed this as well */
+	bool ours = wake.out < 0 || wake_is_ours(&wake);
+
 	wake_close(&wake);
-	if (epoll_fd >= 0)
+	if (epoll_fd >= 0 && ours)
 		close(epoll_fd);
 	epoll_fd = -1;
 }
 
-static void fork_child(void)
+void notify_fork_child(void)
 {
 	struct watch *watch;
 
@@ -121,23 +124,14 @@ static void fork_child(void)
 	notify_lock = (pthread_mutex_t)PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
 }
 
-static void register_fork(void)
-{
-	pthread_atfork(fork_prepare, fork_parent, fork_child);
-}
-
 /* Make sure that there is a thread: 0 or -errno. */
 static int start(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	pthread_t thread;
 	int err;
 
 	if (epoll_fd >= 0)
 		return 0;
-	/* fork locks in the reverse order; a function that is told may make a pool */
-	background_atfork();
-	pthread_once(&once, register_fork);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	err = epoll_fd < 0 ? -errno : wake_open(&wake);
 	if (!err)

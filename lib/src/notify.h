@@ -8,6 +8,11 @@
 /* The level of a pool of the embedded engine has changed. */
 void notify_wake(void);
 
+/* Called by pool.c around fork(). */
+void notify_fork_prepare(void);
+void notify_fork_parent(void);
+void notify_fork_child(void);
+
 /* Nobody is told of this pool any more. */
 void notify_remove(struct pool *pool);
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "background.h"
 #include "notify.h"
 #include "pool.h"
 
@@ -18,12 +19,17 @@ static pthread_cond_t pools_left = PTHREAD_COND_INITIALIZER;
 static struct pool *pools;
 static sigset_t fork_mask;		/* of the thread that forks */
 
-/* A handler that gets an object would wait for locks that its own thread holds. */
+/*
+ * All locks, in order. A handler that gets an object would wait for those that its own
+ * thread holds: signals are blocked until the last is free and, in the child, all is mended.
+ */
 static void fork_prepare(void)
 {
 	struct pool *pool;
 	sigset_t all, saved;
 
+	notify_fork_prepare();
+	background_fork_prepare();
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &saved);
 	pthread_mutex_lock(&pools_lock);
@@ -33,26 +39,23 @@ static void fork_prepare(void)
 			pool->backend->fork_prepare(pool);
 }
 
-static void fork_unlock(void)
-{
-	sigset_t saved = fork_mask;
-
-	pthread_mutex_unlock(&pools_lock);
-	pthread_sigmask(SIG_SETMASK, &saved, NULL);
-}
-
 static void fork_parent(void)
 {
+	sigset_t saved = fork_mask;
 	struct pool *pool;
 
 	for (pool = pools; pool; pool = pool->next)
 		if (pool->backend->fork_parent)
 			pool->backend->fork_parent(pool);
-	fork_unlock();
+	pthread_mutex_unlock(&pools_lock);
+	background_fork_parent();
+	notify_fork_parent();
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }
 
 static void fork_child(void)
 {
+	sigset_t saved = fork_mask;
 	struct pool *pool;
 
 	for (pool = pools; pool; pool = pool->next) {
@@ -62,7 +65,10 @@ static void fork_child(void)
 			pool->backend->fork_child(pool);
 	}
 	pools_left = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-	fork_unlock();
+	pthread_mutex_unlock(&pools_lock);
+	background_fork_child();
+	notify_fork_child();
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }
 
 static void register_fork(void)

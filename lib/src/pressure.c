@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include "kmod/engine/governor.h"
@@ -14,15 +15,39 @@
 /* Stalled for 100 ms within 2 s: what a process without privileges may ask for. */
 #define TRIGGER		"some 100000 2000000"
 
+/* A program may close it, and open another of the same number. */
+struct file {
+	int fd;				/* -1: none */
+	dev_t device;
+	ino_t inode;
+};
+
 struct pressure {
-	int stall;			/* polled for POLLPRI: PSI, or memory.events; -1: none */
+	struct file stall;		/* polled for POLLPRI: PSI, or memory.events */
 	bool events;			/* it is memory.events, which has to be read again */
 	struct wake kick;
-	int current;			/* files of the cgroup, -1: none */
-	int max;
-	int stat;
-	int meminfo;
+	struct file current;		/* of the cgroup */
+	struct file max;
+	struct file stat;
+	struct file meminfo;
 };
+
+static struct file file_of(int fd)
+{
+	struct stat st = { 0 };
+
+	if (fd >= 0)
+		fstat(fd, &st);
+	return (struct file){ .fd = fd, .device = st.st_dev, .inode = st.st_ino };
+}
+
+static bool is_ours(const struct file *file)
+{
+	struct stat st;
+
+	return file->fd >= 0 && !fstat(file->fd, &st) && st.st_dev == file->device &&
+	       st.st_ino == file->inode;
+}
 
 /* The process's directory in the unified hierarchy, from a line "0::/path". */
 static bool cgroup_dir(char *dir, size_t size)
@@ -61,9 +86,9 @@ static int psi_trigger(int fd)
 }
 
 /* Reads all of a small file as a string; false when there is none. */
-static bool read_text(int fd, char *text, size_t size)
+static bool read_text(const struct file *file, char *text, size_t size)
 {
-	ssize_t n = fd < 0 ? -1 : pread(fd, text, size - 1, 0);
+	ssize_t n = is_ours(file) ? pread(file->fd, text, size - 1, 0) : -1;
 
 	if (n <= 0)
 		return false;
@@ -75,38 +100,40 @@ struct pressure *pressure_open(void)
 {
 	struct pressure *pressure = malloc(sizeof(*pressure));
 	char dir[PATH_MAX], text[512];
+	int stall = -1, current = -1, max = -1, stat = -1;
 	bool cgroup;
 
 	if (!pressure)
 		return NULL;
-	*pressure = (struct pressure){
-		.stall = -1, .kick = WAKE_INIT, .current = -1, .max = -1, .stat = -1,
-	};
+	*pressure = (struct pressure){ .kick = WAKE_INIT };
 	wake_open(&pressure->kick);
-	pressure->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
 	cgroup = cgroup_dir(dir, sizeof(dir));
 	if (cgroup) {
-		pressure->stall = psi_trigger(open_in(dir, "memory.pressure",
-						      O_RDWR | O_NONBLOCK));
-		pressure->current = open_in(dir, "memory.current", O_RDONLY);
-		pressure->max = open_in(dir, "memory.max", O_RDONLY);
-		pressure->stat = open_in(dir, "memory.stat", O_RDONLY);
+		stall = psi_trigger(open_in(dir, "memory.pressure", O_RDWR | O_NONBLOCK));
+		current = open_in(dir, "memory.current", O_RDONLY);
+		max = open_in(dir, "memory.max", O_RDONLY);
+		stat = open_in(dir, "memory.stat", O_RDONLY);
 	}
-	if (pressure->stall < 0)
-		pressure->stall = psi_trigger(open("/proc/pressure/memory",
-						   O_RDWR | O_NONBLOCK | O_CLOEXEC));
-	if (pressure->stall < 0 && cgroup) {
-		pressure->stall = open_in(dir, "memory.events", O_RDONLY);
+	if (stall < 0)
+		stall = psi_trigger(open("/proc/pressure/memory", O_RDWR | O_NONBLOCK | O_CLOEXEC));
+	if (stall < 0 && cgroup) {
+		stall = open_in(dir, "memory.events", O_RDONLY);
 		pressure->events = true;
-		read_text(pressure->stall, text, sizeof(text));
 	}
+	pressure->meminfo = file_of(open("/proc/meminfo", O_RDONLY | O_CLOEXEC));
+	pressure->stall = file_of(stall);
+	pressure->current = file_of(current);
+	pressure->max = file_of(max);
+	pressure->stat = file_of(stat);
+	if (pressure->events)
+		read_text(&pressure->stall, text, sizeof(text));
 	return pressure;
 }
 
-static void close_if(int fd)
+static void let_go(const struct file *file)
 {
-	if (fd >= 0)
-		close(fd);
+	if (is_ours(file))
+		close(file->fd);
 }
 
 void pressure_close(struct pressure *pressure)
@@ -114,11 +141,11 @@ void pressure_close(struct pressure *pressure)
 	if (!pressure)
 		return;
 	wake_close(&pressure->kick);
-	close_if(pressure->stall);
-	close_if(pressure->current);
-	close_if(pressure->max);
-	close_if(pressure->stat);
-	close_if(pressure->meminfo);
+	let_go(&pressure->stall);
+	let_go(&pressure->current);
+	let_go(&pressure->max);
+	let_go(&pressure->stat);
+	let_go(&pressure->meminfo);
 	free(pressure);
 }
 
@@ -131,11 +158,11 @@ static bool number(const char *text, uint64_t *value)
 	return end != text;
 }
 
-static bool read_number(int fd, uint64_t *value)
+static bool read_number(const struct file *file, uint64_t *value)
 {
 	char text[32];
 
-	return read_text(fd, text, sizeof(text)) && number(text, value);
+	return read_text(file, text, sizeof(text)) && number(text, value);
 }
 
 /* The number behind a key at the start of a line; 0 when there is none. */
@@ -161,7 +188,7 @@ uint64_t pressure_memory(const struct pressure *pressure)
 {
 	uint64_t memory = machine_memory(), max;
 
-	if (pressure && read_number(pressure->max, &max) && max < memory)
+	if (pressure && read_number(&pressure->max, &max) && max < memory)
 		return max;
 	return memory;
 }
@@ -171,10 +198,10 @@ uint32_t pressure_cgroup_used(const struct pressure *pressure)
 	uint64_t current, max, inactive = 0;
 	char text[8192];
 
-	if (!pressure || !read_number(pressure->max, &max) ||
-	    !read_number(pressure->current, &current))
+	if (!pressure || !read_number(&pressure->max, &max) ||
+	    !read_number(&pressure->current, &current))
 		return 0;
-	if (read_text(pressure->stat, text, sizeof(text)))
+	if (read_text(&pressure->stat, text, sizeof(text)))
 		inactive = value_of(text, "inactive_file ");
 	return uslab_per_mille(current - (inactive < current ? inactive : current), max);
 }
@@ -184,12 +211,10 @@ uint32_t pressure_machine_used(const struct pressure *pressure)
 	uint64_t total, available;
 	char text[1024];
 
-	if (!pressure || !read_text(pressure->meminfo, text, sizeof(text)))
+	if (!pressure || !read_text(&pressure->meminfo, text, sizeof(text)))
 		return 0;
 	total = value_of(text, "MemTotal:");
 	available = value_of(text, "MemAvailable:");
-	if (!total)		/* the program closed the file, and this is its own */
-		return 0;
 	return uslab_per_mille(total - (available < total ? available : total), total);
 }
 
@@ -211,14 +236,15 @@ static bool still_there(const struct pressure *pressure, short revents)
 	char text[512];
 
 	if (pressure->events)
-		return read_text(pressure->stall, text, sizeof(text));
+		return read_text(&pressure->stall, text, sizeof(text));
 	return !(revents & POLLERR);
 }
 
 enum pressure_event pressure_wait(struct pressure *pressure, int ms)
 {
 	struct pollfd fds[] = {
-		{ .fd = pressure ? pressure->stall : -1, .events = POLLPRI },
+		{ .fd = pressure && is_ours(&pressure->stall) ? pressure->stall.fd : -1,
+		  .events = POLLPRI },
 		{ .fd = pressure ? pressure->kick.in : -1, .events = POLLIN },
 	};
 	int n = poll(fds, 2, ms);
@@ -231,9 +257,11 @@ enum pressure_event pressure_wait(struct pressure *pressure, int ms)
 		wake_drain(&pressure->kick);
 	if (fds[0].revents & POLLPRI && still_there(pressure, fds[0].revents))
 		return PRESSURE_STALL;
-	/* The cgroup is gone; or the program closed the file, and this is its own. */
-	if (fds[0].revents)
-		pressure->stall = -1;
+	/* the cgroup is gone, or the program closed the file */
+	if (fds[0].revents) {
+		let_go(&pressure->stall);
+		pressure->stall.fd = -1;
+	}
 	return PRESSURE_NOTHING;
 }
 

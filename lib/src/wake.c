@@ -28,6 +28,11 @@ int wake_open(struct wake *wake)
 	return 0;
 }
 
+bool wake_is_ours(const struct wake *wake)
+{
+	return is_ours(wake, wake->out);
+}
+
 void wake_close(struct wake *wake)
 {
 	if (is_ours(wake, wake->in))

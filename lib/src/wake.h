@@ -21,6 +21,8 @@ struct wake {
 
 /* 0 or -errno. */
 int wake_open(struct wake *wake);
+/* Has the program left it open? */
+bool wake_is_ours(const struct wake *wake);
 void wake_close(struct wake *wake);
 
 /*

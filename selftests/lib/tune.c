@@ -285,6 +285,51 @@ TEST(a_program_may_close_all_descriptors)
 	EXPECT_EXIT(in_child(make_and_pay, NULL, 30), 0);
 }
 
+struct told {
+	atomic_int calls;
+	atomic_int level;
+};
+
+static void note(struct uslab_pool *pool, enum uslab_pressure level, void *arg)
+{
+	struct told *told = arg;
+
+	(void)pool;
+	atomic_store(&told->level, (int)level);
+	atomic_fetch_add(&told->calls, 1);
+}
+
+/* What took the numbers of the library's descriptors is not closed in a child. */
+static int fork_with_other_descriptors(void *unused)
+{
+	struct uslab_pool *pool = uslab_pool_create("test", OBJECT, NULL);
+	struct told told = { 0 };
+	int fds[32], i;
+	pid_t pid;
+
+	(void)unused;
+	if (!pool || uslab_pool_on_pressure(pool, note, &told))
+		return 2;
+	for (i = 3; i < 100; i++)
+		if (i != uslab_pool_fd(pool))
+			close(i);
+	for (i = 0; i < 32; i++)
+		fds[i] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	pid = fork();
+	if (!pid) {
+		for (i = 0; i < 32; i++)
+			if (fcntl(fds[i], F_GETFD) < 0)
+				_exit(3);
+		_exit(0);
+	}
+	return WEXITSTATUS(child_status(pid, 30));
+}
+
+TEST(descriptors_that_took_the_numbers_of_closed_ones_stay_open_in_a_child)
+{
+	EXPECT_EXIT(in_child(fork_with_other_descriptors, NULL, 60), 0);
+}
+
 TEST(a_child_of_the_embedded_engine_may_close_all_descriptors)
 {
 	struct uslab_pool *pool = make_paying();
@@ -439,20 +484,6 @@ TEST(the_circuit_breaker_refuses_growth_and_closes_again)
 }
 
 /* Pressure */
-
-struct told {
-	atomic_int calls;
-	atomic_int level;
-};
-
-static void note(struct uslab_pool *pool, enum uslab_pressure level, void *arg)
-{
-	struct told *told = arg;
-
-	(void)pool;
-	atomic_store(&told->level, (int)level);
-	atomic_fetch_add(&told->calls, 1);
-}
 
 TEST(pressure_rises_and_falls_and_is_told)
 {
