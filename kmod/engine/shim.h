@@ -19,6 +19,7 @@
 #include <linux/math.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <linux/sort.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
@@ -28,6 +29,7 @@
 #define uslab_zalloc(size)						\
 	kvzalloc(size, GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define uslab_zfree(ptr, size)	kvfree(ptr)
+#define uslab_resched()	cond_resched()
 #define uslab_sort(base, nr, size, cmp)	sort(base, nr, size, cmp, NULL)
 
 /* Fully ordered; returns what was there. */

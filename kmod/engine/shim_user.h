@@ -88,6 +88,7 @@ static inline void uslab_zfree(void *ptr, size_t size)
 		munmap(ptr, size);
 }
 #endif
+#define uslab_resched()	((void)0)
 #define uslab_sort(base, nr, size, cmp)	qsort(base, nr, size, cmp)
 
 static inline u64 uslab_cmpxchg64(__u64 *ptr, u64 old, u64 new)

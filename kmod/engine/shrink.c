@@ -3,6 +3,7 @@
 
 #define SHRINK_MAGAZINES 64u		/* emptied by one call of a shrinker */
 #define NO_LIMIT	(U64_MAX >> 16)		/* a goal above this is everything */
+#define SHRINK_BARREN	64u		/* in a row that gave nothing: there is nothing here */
 #define SHRINK_ROUNDS	64u		/* over all homes: others may put as fast as we take */
 
 static bool pass_done(const struct uslab_pass *pass)
@@ -55,14 +56,15 @@ static bool home_lock(struct uslab_home *home, u32 flags)
 /*
  * Empty a stack, one magazine a hold of the lock. Neither what others push
  * meanwhile nor a chain that user space made a circle keeps us here: no more
- * magazines than exist are looked at, and few by a shrinker. False when the lock was
- * not to be had.
+ * magazines than exist are looked at, and few by a shrinker or where they hold nothing.
+ * False when the lock was not to be had.
  */
 static bool home_shrink_stack(struct uslab_home *home, struct uslab_stack *stack,
 			      struct uslab_pass *pass)
 {
 	const struct uslab_core_ops *ops = home->core->ops;
 	u32 left = ops->nr_magazines(home->core);
+	u32 barren = 0;
 
 	if (pass->flags & USLAB_SHRINK_TRYLOCK)
 		left = min_t(u32, left, SHRINK_MAGAZINES);
@@ -70,7 +72,9 @@ static bool home_shrink_stack(struct uslab_home *home, struct uslab_stack *stack
 	if (pass->objects < NO_LIMIT)
 		left = min_t(u64, left, SHRINK_MAGAZINES +
 			     pass->objects / home->core->geo.magazine_size * 4);
-	while (!pass_done(pass) && left-- && !at_floor(home->core, pass)) {
+	while (!pass_done(pass) && left-- && barren < SHRINK_BARREN &&
+	       !at_floor(home->core, pass)) {
+		u64 before = pass->returned;
 		u32 index;
 
 		if (!home_lock(home, pass->flags))
@@ -81,6 +85,7 @@ static bool home_shrink_stack(struct uslab_home *home, struct uslab_stack *stack
 		ops->unlock(home);
 		if (!index)
 			break;
+		barren = pass->returned == before ? barren + 1 : 0;
 		ops->resched();
 	}
 	return true;
@@ -209,7 +214,7 @@ static void one_gives(struct uslab_core *core, const struct source *source,
 	for (i = 1; i < core->geo.nr_homes; i++)
 		if (source->objects(core->homes[i]) > source->objects(core->homes[fullest]))
 			fullest = i;
-	for (i = 0; i < core->geo.nr_homes && pass->returned == before; i++)
+	for (i = 0; i < core->geo.nr_homes && pass->returned == before && !pass_done(pass); i++)
 		home_gives(core->homes[(fullest + i) % core->geo.nr_homes], source,
 			   pass_wants(core, pass), pass);
 }

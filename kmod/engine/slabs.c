@@ -104,11 +104,14 @@ void uslab_slabs_destroy(struct uslab_slabs *slabs, void (*page_free)(void *ctx,
 		for (page = 0; slab->backed && page < geo->slab_pages; page++)
 			if (slab->page[page])
 				page_free(ctx, slab->page[page]);
+		if (i % GROUP_SLABS == 0)
+			uslab_resched();
 	}
 	for (i = 0; i < dir_size(geo) / sizeof(void *); i++) {
 		for (j = 0; slabs->dir[i] && j < REGION_GROUPS; j++)
 			uslab_zfree(slabs->dir[i][j], uslab_slabs_group_size(geo));
 		uslab_zfree(slabs->dir[i], uslab_slabs_region_size());
+		uslab_resched();
 	}
 	uslab_zfree(slabs->dir, dir_size(geo));
 	slabs->dir = NULL;

@@ -312,7 +312,7 @@ static void cycles_of_empty_magazines_can_be_preempted(struct kunit *test)
 	home = world->home_ptr[0];
 	refill(test, 0, world->handles, 10);
 	stock(test, 0, world->handles, 10);
-	while (uslab_core_grow(home) > 0)	/* as many steps as there are magazines */
+	while (uslab_core_grow(home) > 0)	/* so many steps might be made */
 		;
 	top = (u32)(home->depot->current_gen.head & USLAB_HEAD_INDEX_MASK);
 	op_magazine(&world->core, top)->next = top;
@@ -320,7 +320,7 @@ static void cycles_of_empty_magazines_can_be_preempted(struct kunit *test)
 	/* its push on the empty stack must not end the circle */
 	home->depot->empty.head = top;
 	run_all(world, home);
-	KUNIT_EXPECT_GT(test, world->lookups, world->core.geo.nr_magazines);
+	KUNIT_EXPECT_GT(test, world->lookups, 64u);
 	KUNIT_EXPECT_LE(test, world->longest, 64u);
 	check(test);
 }

@@ -747,6 +747,31 @@ static void nonsense_counters_lose_nothing_and_hold_nobody_up(struct kunit *test
 	}
 }
 
+/* User space may hang all that is empty into the victim, at each step. */
+static void magazines_that_hold_nothing_are_left_soon(struct kunit *test)
+{
+	struct world *world = test->priv;
+	struct uslab_depot *depot;
+	u32 before;
+
+	world_open(test, 64, 1);
+	while (world->nr_magazines < 200 && uslab_core_grow(world->home_ptr[0]) > 0)
+		;
+	KUNIT_ASSERT_TRUE(test, world->nr_magazines >= 200);
+	depot = world->home_ptr[0]->depot;
+	depot->victim.head = depot->empty.head;
+	depot->empty.head = 0;
+	before = world->locks;
+	uslab_core_age(world->home_ptr[0]);
+	KUNIT_EXPECT_LT(test, world->locks - before, 70u);
+	/* and the next steps go on with the rest */
+	uslab_core_age(world->home_ptr[0]);
+	uslab_core_age(world->home_ptr[0]);
+	uslab_core_age(world->home_ptr[0]);
+	KUNIT_EXPECT_EQ(test, length(world, &depot->empty), world->nr_magazines);
+	check(test);
+}
+
 static void counters_that_say_too_much_do_not_make_a_pass_take_more(struct kunit *test)
 {
 	static const s64 counters[] = { 1ll << 20, 1ll << 32, COUNTER_MAX };
@@ -822,6 +847,7 @@ static struct kunit_case shrink_cases[] = {
 	KUNIT_CASE(min_idle_does_not_count_for_who_forces),
 	KUNIT_CASE(min_idle_above_what_is_there_leaves_everything),
 	KUNIT_CASE(nonsense_counters_lose_nothing_and_hold_nobody_up),
+	KUNIT_CASE(magazines_that_hold_nothing_are_left_soon),
 	KUNIT_CASE(counters_that_say_too_much_do_not_make_a_pass_take_more),
 	KUNIT_CASE(what_counters_do_not_show_is_drained_all_the_same),
 	KUNIT_CASE(what_a_drain_leaves_does_not_age_by_it),
