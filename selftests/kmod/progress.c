@@ -51,7 +51,10 @@ static void want_two_nodes(void)
 		SKIP("one node");
 }
 
-/* Take the memory of node 1, until it is no longer to be had or told to stop. */
+/*
+ * Take the memory of node 1, until it is no longer to be had or told to stop. The kernel
+ * may kill who does while shrinkers still have something: it goes by the LRU lists.
+ */
 static void eat_node_1(void *arg)
 {
 	unsigned long mask = 1ul << 1;
@@ -68,7 +71,7 @@ TEST(shortage_on_a_node_takes_from_that_node)
 	struct uslab_pool *pool[2];
 	long long before[2];
 	struct turns *turns;
-	int node, status;
+	int node, status, tries = 5;
 	pid_t eater;
 
 	want_two_nodes();
@@ -82,8 +85,11 @@ TEST(shortage_on_a_node_takes_from_that_node)
 	}
 	run_anywhere();
 	turns = must_turns();
-	eater = spawn(eat_node_1, turns);
-	WAIT_FOR(backed(name[1]) < before[1] / 2 || waitpid(eater, &status, WNOHANG) == eater);
+	do {
+		eater = spawn(eat_node_1, turns);
+		WAIT_FOR(backed(name[1]) < before[1] / 2 ||
+			 waitpid(eater, &status, WNOHANG) == eater);
+	} while (backed(name[1]) >= before[1] / 2 && --tries);
 	printf("# node 0: %lld of %lld KiB, node 1: %lld of %lld KiB\n", backed(name[0]) >> 10,
 	       before[0] >> 10, backed(name[1]) >> 10, before[1] >> 10);
 	EXPECT_LT(backed(name[1]), before[1] / 2);

@@ -152,14 +152,20 @@ static void trigger_drop(const struct victim *victim)
 	EXPECT_EQ(drop_caches(), 0);
 }
 
-/* Take memory until the pool has shrunk below a size, or there is no more to take. */
+/*
+ * Take memory until the pool has shrunk below a size, or there is no more to take. The
+ * kernel may kill who takes while shrinkers still have something: it goes by the LRU lists.
+ */
 static void press(const struct victim *victim, long long until)
 {
 	struct turns *turns = must_turns();
-	pid_t pid = spawn(eat_memory, turns);
-	int status;
+	int status, tries = 5;
+	pid_t pid;
 
-	WAIT_FOR(backed(victim) <= until || waitpid(pid, &status, WNOHANG) == pid);
+	do {
+		pid = spawn(eat_memory, turns);
+		WAIT_FOR(backed(victim) <= until || waitpid(pid, &status, WNOHANG) == pid);
+	} while (backed(victim) > until && --tries);
 	printf("# %lld MiB taken\n", (long long)(turns->value[0] / MIB));
 	turns->stop = 1;
 	nap(0.1);
