@@ -42,6 +42,8 @@ static void expect_all_is_well(void)
 	for (i = 256; i < 512; i++)
 		wrong += raw_object(&pool, handles[i])[9] != (char)i;
 	EXPECT_EQ(wrong, 0);
+	EXPECT_LE(raw_stats(pool.fd).idle_objects, 512);
+	EXPECT_LE(raw_stats(pool.fd).backed_bytes, 512 * PAGE);
 	EXPECT_EQ(raw_return(pool.fd, handles + 256, 256), 256);
 	/* few at a time, while memory is being taken */
 	EXPECT_GE(raw_refill(pool.fd, 0, handles, 64), 1);
